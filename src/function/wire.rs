@@ -1,0 +1,1 @@
+//! Lazy reader and direct writer of `google.protobuf.Struct` bytes.
