@@ -12,4 +12,6 @@
 //! response <------------------------------- function::write
 //! ```
 
+pub mod api;
+pub mod defaults;
 pub mod function;
