@@ -4,6 +4,7 @@
 //! the descriptions of their schemas. Optional fields are optional here; [`crate::tenant`] is where every default is
 //! filled in. Nothing here decides anything.
 
+pub mod check;
 pub mod plana_client;
 pub mod platform;
 

@@ -13,5 +13,10 @@
 //! ```
 
 pub mod api;
+pub mod blueprint;
+pub mod contract;
 pub mod defaults;
 pub mod function;
+pub mod names;
+pub mod observed;
+pub mod tenant;

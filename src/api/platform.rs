@@ -97,6 +97,10 @@ pub struct Version {
     /// Volume with the filestores of the major's tenants. Left out: the claim `odoo-filestore`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filestore: Option<FilestoreVolume>,
+    /// Volume with the same files, as the backups mount it in their own namespace, read-only. Left out: the NFS export
+    /// of `filestore`, or else the claim `odoo-filestore-<major>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_filestore: Option<FilestoreVolume>,
     /// Role that the major's pool logs in with. Left out: `database.applicationRole`. A role per major keeps the pool
     /// of an older major off a database that was upgraded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
