@@ -19,4 +19,5 @@ pub mod defaults;
 pub mod function;
 pub mod names;
 pub mod observed;
+pub mod plan;
 pub mod tenant;

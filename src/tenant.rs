@@ -38,6 +38,8 @@ pub struct Tenant {
     pub template: DatabaseName,
     /// The major that the tenant's database is of, or will be made with.
     pub release: Release,
+    /// Other majors that routes of the tenant lead to.
+    pub older: BTreeMap<u32, Release>,
     /// The major that the spec asks for.
     pub wanted_major: u32,
     /// Whether deleting is refused.
@@ -93,6 +95,8 @@ pub struct Backup {
     pub namespace: String,
     /// Cron expression.
     pub schedule: String,
+    /// Whether the schedule is the platform's, every night.
+    pub is_nightly: bool,
     /// Time zone of the schedule.
     pub time_zone: String,
     /// Days for which backups are kept.
@@ -204,6 +208,15 @@ pub struct Events {
     pub source: String,
     /// Secret with the password.
     pub secret: Option<SecretName>,
+}
+
+/// What a tenant already has, and so keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Living {
+    /// The major that its database is of.
+    pub serving: Option<u32>,
+    /// The majors that its routes lead to.
+    pub routed: Vec<u32>,
 }
 
 /// The composite resource apart from its spec.

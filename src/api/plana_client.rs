@@ -69,6 +69,11 @@ pub struct PlanaClientSpec {
     pub backup: Option<BackupOverrides>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 /// What a customer pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -129,6 +134,10 @@ pub struct PlanaClientStatus {
     /// The tenant's support room.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub support_room: Option<String>,
+    /// Whether a deletion was refused because the tenant was protected; it does not come back to life when the
+    /// protection ends.
+    #[serde(skip_serializing_if = "is_false")]
+    pub deletion_refused: bool,
     /// Steps that are done, by name: their Jobs may go, and are not run again.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub done: BTreeMap<String, StepRecord>,

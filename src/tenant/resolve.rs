@@ -5,8 +5,8 @@
 //! field path and the way out. Only here may a user be refused.
 
 use super::{
-    Backup, Callback, DatabaseServer, Events, FilestoreVolume, Gateway, Identity, Jobs, Matrix, Notices,
-    Owner, Release, SecretName, Tenant, TierName,
+    Backup, Callback, DatabaseServer, Events, FilestoreVolume, Gateway, Identity, Jobs, Living, Matrix,
+    Notices, Owner, Release, SecretName, Tenant, TierName,
 };
 use crate::{
     api::{
@@ -22,18 +22,25 @@ use crate::{
 #[derive(Default)]
 struct Problems(Vec<Problem>);
 
-/// Resolves a tenant. `serving` is the major that its database is of, once it has one.
+/// Resolves a tenant, which may have a life already.
 pub fn resolve(
     identity: &Identity,
     spec: &PlanaClientSpec,
     platform: &Platform,
-    serving: Option<u32>,
+    living: &Living,
 ) -> Result<Tenant, Vec<Problem>> {
+    let serving = living.serving;
     let mut problems = Problems::default();
     refuse_what_is_not_served(spec, &mut problems);
     let slug = slug(identity, spec, platform, &mut problems);
     let wanted_major = wanted_major(spec, platform, serving, &mut problems);
-    let release = wanted_major.and_then(|wanted| release(serving, wanted, platform, &mut problems));
+    let release = serving
+        .or(wanted_major)
+        .and_then(|major| release(major, platform, &mut problems));
+    let older = living.routed.iter().filter(|major| Some(**major) != serving);
+    let older = older
+        .filter_map(|major| Some((*major, self::release(*major, platform, &mut problems)?)))
+        .collect();
     let (template_code, tier_retention_days) = tier(spec.tier, platform);
     let host = format!("{}.{}", spec.subdomain, platform.domain);
     let template = release
@@ -82,6 +89,7 @@ pub fn resolve(
         database,
         template,
         release,
+        older,
         wanted_major,
         notices,
     })
@@ -163,6 +171,7 @@ fn wanted_major(
             "spec.odooVersion",
             format!("cannot be {text}: this platform has {}", majors(platform)),
         );
+        return None;
     }
     major
 }
@@ -196,22 +205,15 @@ fn majors(platform: &Platform) -> String {
     }
 }
 
-fn release(
-    serving: Option<u32>,
-    wanted: u32,
-    platform: &Platform,
-    problems: &mut Problems,
-) -> Option<Release> {
-    let major = serving.unwrap_or(wanted);
+/// A major of the platform. One that a tenant lives on must not vanish from it.
+fn release(major: u32, platform: &Platform, problems: &mut Problems) -> Option<Release> {
     let key = major.to_string();
     if !is_served(&key, platform) {
-        if serving.is_some() {
-            let message = format!(
-                "lacks {key}, which serves this tenant (it has {}); put it back",
-                majors(platform)
-            );
-            problems.add("platform.versions", message);
-        }
+        let message = format!(
+            "lacks {key}, which this tenant needs (it has {}); add it",
+            majors(platform)
+        );
+        problems.add("platform.versions", message);
         return None;
     }
     let written = platform.versions.get(&key).cloned().unwrap_or_default();
@@ -307,6 +309,7 @@ fn backup(
     let written = &platform.backup;
     Backup {
         namespace: written.namespace.clone(),
+        is_nightly: overrides.schedule.is_none(),
         schedule: overrides
             .schedule
             .unwrap_or_else(|| schedule(slug, written.hour, written.spread_minutes)),
