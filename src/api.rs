@@ -2,8 +2,10 @@
 //!
 //! In: nothing. Out: the types that a spec, a status and a Platform are read into, with the doc comments that become
 //! the descriptions of their schemas. Optional fields are optional here; [`crate::tenant`] is where every default is
-//! filled in. Nothing here decides anything; [`schema`] writes the types down for the API server and for editors.
+//! filled in. Nothing here decides anything; [`schema`] writes the types down for the API server and for editors, and
+//! [`check`] says what is wrong with a value that does not fit them.
 
+pub mod check;
 pub mod plana_client;
 pub mod platform;
 pub mod schema;
