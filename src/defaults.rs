@@ -49,7 +49,7 @@ pub const DATABASE_HOST: &str = "pg01.planapulse.com";
 pub const DATABASE_PORT: u16 = 5432;
 /// How Jobs connect: encrypted always; a platform whose server has a known certificate asks for verify-full.
 pub const DATABASE_SSL_MODE: &str = "require";
-/// provider-sql's ProviderConfig of the server.
+/// provider-sql's `ProviderConfig` of the server.
 pub const DATABASE_PROVIDER_CONFIG: &str = "default";
 /// The role that Odoo's pools log in with and that owns a published database.
 pub const APPLICATION_ROLE: &str = "plana";
@@ -67,7 +67,7 @@ pub const GATEWAY_SECTION: &str = "https-app";
 /// Longest time of a request: Envoy gives up after 15 s unless told, and Odoo's reports and imports take minutes.
 pub const REQUEST_TIMEOUT: &str = "600s";
 
-/// Namespace of the backup CronJobs.
+/// Namespace of the backup `CronJobs`.
 pub const BACKUP_NAMESPACE: &str = "backup";
 /// Hour of the day at which the backups begin.
 pub const BACKUP_HOUR: u32 = 2;

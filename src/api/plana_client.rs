@@ -20,7 +20,8 @@ pub struct PlanaClientSpec {
     /// the like are reserved. It is also the name of this object, so no two tenants can ask for the same one.
     #[schemars(
         length(min = 1, max = 30),
-        regex(pattern = r"^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$")
+        regex(pattern = r"^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$"),
+        extend("x-hint" = "1 to 30 lower-case letters, digits and hyphens, beginning and ending with a letter or digit")
     )]
     pub subdomain: String,
     /// Number of the customer's project. Cannot change: the support room and the ERP's record carry it.
@@ -29,12 +30,20 @@ pub struct PlanaClientSpec {
     /// What the customer pays for: template, retention of backups, resources.
     pub tier: TierName,
     /// The Odoo major that is wanted. A new tenant is made with it. For a living one it only changes through a
-    /// TenantUpgrade: until that is done the condition VersionInSync is false and nothing moves.
+    /// `TenantUpgrade`: until that is done the condition `VersionInSync` is false and nothing moves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[1-9][0-9]$"))]
+    #[schemars(
+        length(min = 2, max = 2),
+        regex(pattern = r"^[1-9][0-9]$"),
+        extend("x-hint" = "an Odoo major in quotes, such as \"18\"")
+    )]
     pub odoo_version: Option<String>,
     /// Mail address of the owner: login of the tenant's administrator, and who is invited to the support room.
-    #[schemars(length(min = 3, max = 254), regex(pattern = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"))]
+    #[schemars(
+        length(min = 5, max = 254),
+        regex(pattern = r"^[^@\x00-\x20\x7f]+@[^@\x00-\x20\x7f]+\.[^@\x00-\x20\x7f]+$"),
+        extend("x-hint" = "a mail address, such as owner@example.com")
+    )]
     pub owner_email: String,
     /// Name of the owner: name of the tenant's administrator and company.
     #[schemars(length(min = 1, max = 128))]
@@ -46,7 +55,8 @@ pub struct PlanaClientSpec {
         inner(
             length(min = 4, max = 253),
             regex(pattern = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")
-        )
+        ),
+        extend("x-hint" = "a host name in lower case, such as erp.example.com")
     )]
     pub custom_domains: Vec<String>,
     /// Stop serving the tenant and keep its data. Not served by this release: leave it false.
@@ -61,7 +71,8 @@ pub struct PlanaClientSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 63),
-        regex(pattern = r"^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$")
+        regex(pattern = r"^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$"),
+        extend("x-hint" = "the marker that the database carries, letters, digits and hyphens")
     )]
     pub adopt_database: Option<String>,
     /// Where this tenant's backups differ from those of its tier.
@@ -94,7 +105,8 @@ pub struct BackupOverrides {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 9, max = 100),
-        regex(pattern = r"^[0-9*,/-]+( [0-9*,/-]+){2}( [0-9A-Za-z*,/-]+){2}$")
+        regex(pattern = r"^[0-9*,/-]+( [0-9*,/-]+){2}( [0-9A-Za-z*,/-]+){2}$"),
+        extend("x-hint" = "a cron expression with five fields, such as \"30 1 * * *\"")
     )]
     pub schedule: Option<String>,
     /// Days for which backups are kept.

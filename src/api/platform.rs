@@ -111,7 +111,7 @@ pub struct Version {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum FilestoreVolume {
-    /// Name of a PersistentVolumeClaim in the namespace of the major.
+    /// Name of a `PersistentVolumeClaim` in the namespace of the major.
     Claim(String),
     /// An NFS export, mounted as it is.
     Nfs(Nfs),
@@ -152,7 +152,7 @@ pub struct Database {
     pub port: u16,
     /// How Jobs connect.
     pub ssl_mode: SslMode,
-    /// The provider-sql ProviderConfig (`postgresql.sql.crossplane.io`) of the server.
+    /// The provider-sql `ProviderConfig` (`postgresql.sql.crossplane.io`) of the server.
     pub provider_config: String,
     /// Role that Odoo's pools log in with and that owns a tenant's database once it is published.
     pub application_role: String,
@@ -196,7 +196,10 @@ pub struct Gateway {
     #[schemars(length(min = 1, max = 32))]
     pub parent_refs: Vec<ParentReference>,
     /// Longest time of a request, as a Gateway API duration (`600s`). Websockets have none.
-    #[schemars(regex(pattern = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"))]
+    #[schemars(
+        regex(pattern = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"),
+        extend("x-hint" = "a duration of whole numbers with h, m, s or ms, such as 600s")
+    )]
     pub request_timeout: String,
 }
 
@@ -217,7 +220,7 @@ pub struct ParentReference {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Backup {
-    /// Namespace of the CronJobs.
+    /// Namespace of the `CronJobs`.
     pub namespace: String,
     /// Hour of the day at which the backups begin.
     #[schemars(range(min = 0, max = 23))]
@@ -242,7 +245,10 @@ pub struct Backup {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ObjectStore {
     /// URL of the endpoint.
-    #[schemars(regex(pattern = r"^https?://"))]
+    #[schemars(
+        regex(pattern = r"^https?://"),
+        extend("x-hint" = "a URL that begins with https:// or http://")
+    )]
     pub endpoint: String,
     /// Region that requests are signed for.
     pub region: String,
@@ -259,7 +265,10 @@ pub struct Events {
     /// False: no event is published.
     pub enabled: bool,
     /// URL of the Redis server, without a password.
-    #[schemars(regex(pattern = r"^rediss?://[^@]+$"))]
+    #[schemars(
+        regex(pattern = r"^rediss?://[^@]+$"),
+        extend("x-hint" = "a URL such as redis://redis.redis:6379, the password in passwordSecret")
+    )]
     pub address: String,
     /// Name of the stream.
     pub stream: String,
@@ -280,7 +289,10 @@ pub struct Matrix {
     /// False: no support rooms.
     pub enabled: bool,
     /// URL of the homeserver.
-    #[schemars(regex(pattern = r"^https?://"))]
+    #[schemars(
+        regex(pattern = r"^https?://"),
+        extend("x-hint" = "a URL that begins with https:// or http://")
+    )]
     pub homeserver: String,
     /// Server name in room aliases (`#support-acme-023:<serverName>`).
     pub server_name: String,
@@ -300,7 +312,10 @@ pub struct Callback {
     pub enabled: bool,
     /// URL that is posted to. Left out: PLANA's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^https?://"))]
+    #[schemars(
+        regex(pattern = r"^https?://"),
+        extend("x-hint" = "a URL that begins with https:// or http://")
+    )]
     pub url: Option<String>,
     /// Secret with the key `signing-key`, for the HMAC of the body. Left out: not signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
