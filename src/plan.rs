@@ -27,6 +27,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::JobSpec;
 
 pub use self::{
+    backup::name as backup_name,
     database::Policies,
     guard::GuardPlan,
     questions::{Question, Questions},
@@ -64,6 +65,8 @@ pub struct Plan {
     pub routes: BTreeMap<u32, bool>,
     /// The nightly Job; `None`: there are to be no backups yet.
     pub backup: Option<JobSpec>,
+    /// Whether the CronJob is there.
+    pub backup_ready: bool,
     /// The conditions, all of them.
     pub conditions: BTreeMap<ConditionType, ConditionState>,
     /// The steps that are done.

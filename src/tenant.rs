@@ -226,8 +226,6 @@ pub struct Identity {
     pub name: String,
     /// `metadata.uid`.
     pub uid: String,
-    /// `metadata.annotations`.
-    pub annotations: BTreeMap<String, String>,
 }
 
 impl Tenant {
@@ -241,5 +239,15 @@ impl Tenant {
     #[must_use]
     pub fn filestore_path(&self) -> String {
         format!("filestore/{}", self.database)
+    }
+
+    /// A major that the tenant has a route to.
+    #[must_use]
+    pub fn release_of(&self, major: u32) -> Option<&Release> {
+        if major == self.release.major {
+            Some(&self.release)
+        } else {
+            self.older.get(&major)
+        }
     }
 }

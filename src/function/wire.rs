@@ -19,7 +19,7 @@ mod encode;
 mod error;
 mod raw;
 mod reader;
-mod state;
+pub mod state;
 mod writer;
 
 use serde::{Deserialize, Serialize};

@@ -79,6 +79,7 @@ pub fn plan(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Plan {
         jobs: steps.into_values().filter_map(|plan| plan.job).collect(),
         routes: routes.routes,
         backup: backup.job,
+        backup_ready: observed.backup.is_some(),
         done,
         deletion_refused: guard.refused,
         ttl_seconds: ttl_seconds(&conditions),

@@ -47,9 +47,9 @@ pub fn resolve(
         .as_ref()
         .map(|release| format!("{template_code}-template-{}.{}", release.major, platform.domain));
     let names = template.and_then(|template| {
-        let database = problems.check("platform.domain", DatabaseName::new(&host));
+        let database = problems.check("input.domain", DatabaseName::new(&host));
         let template = problems.check(
-            &format!("platform.tiers.{}.templateCode", tier_word(spec.tier)),
+            &format!("input.tiers.{}.templateCode", tier_word(spec.tier)),
             DatabaseName::new(&template),
         );
         database.zip(template)
@@ -213,7 +213,7 @@ fn release(major: u32, platform: &Platform, problems: &mut Problems) -> Option<R
             "lacks {key}, which this tenant needs (it has {}); add it",
             majors(platform)
         );
-        problems.add("platform.versions", message);
+        problems.add("input.versions", message);
         return None;
     }
     let written = platform.versions.get(&key).cloned().unwrap_or_default();
@@ -228,7 +228,7 @@ fn release(major: u32, platform: &Platform, problems: &mut Problems) -> Option<R
         database_role,
     } = written;
     let filestore = filestore.unwrap_or_else(|| FilestoreVolume::Claim(defaults::FILESTORE_CLAIM.to_owned()));
-    let path = |field: &str| format!("platform.versions.{key}.{field}");
+    let path = |field: &str| format!("input.versions.{key}.{field}");
     let release = Release {
         major,
         namespace: namespace.unwrap_or_else(|| default_namespace(&key)),
@@ -378,7 +378,7 @@ fn jobs(platform: &Platform) -> Jobs {
 fn notices(platform: &Platform, problems: &mut Problems) -> Notices {
     if !is_dns_name(&platform.domain) {
         problems.add(
-            "platform.domain",
+            "input.domain",
             format!(
                 "cannot be {}: must be a DNS name (example: planapulse.app)",
                 platform.domain
