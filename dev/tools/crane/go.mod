@@ -1,4 +1,4 @@
-module function-odoo/tools/crane
+module function-odoo/dev/tools/crane
 
 go 1.25.0
 

@@ -1,4 +1,4 @@
-module function-odoo/tools/crossplane-core
+module function-odoo/dev/tools/crossplane-core
 
 go 1.26.0
 
