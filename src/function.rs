@@ -4,6 +4,7 @@
 //! Only this module and those below it know protobuf.
 
 pub mod proto;
+pub mod server;
 pub mod wire;
 
 use jiff::Timestamp;

@@ -13,3 +13,4 @@
 //! ```
 
 pub mod function;
+pub mod telemetry;
