@@ -59,7 +59,10 @@ pub fn run() -> ExitCode {
     let outcome = match CommandLine::from_arg_matches(&matches) {
         Err(error) => return explain(&error),
         Ok(CommandLine { command: None, serve }) => serve::run(serve),
-        Ok(CommandLine { command: Some(Command::Serve(arguments)), serve: _ }) => serve::run(arguments),
+        Ok(CommandLine {
+            command: Some(Command::Serve(arguments)),
+            serve: _,
+        }) => serve::run(arguments),
     };
     outcome.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));
@@ -76,7 +79,10 @@ fn explain(error: &clap::Error) -> ExitCode {
             ExitCode::SUCCESS
         }
         _ => {
-            complain(&format!("{}; see function-odoo --help", essence(&error.to_string())));
+            complain(&format!(
+                "{}; see function-odoo --help",
+                essence(&error.to_string())
+            ));
             ExitCode::from(CANNOT_START)
         }
     }
@@ -84,14 +90,24 @@ fn explain(error: &clap::Error) -> ExitCode {
 
 /// clap's message without its usage: the first paragraph and the tips.
 fn essence(message: &str) -> String {
-    let first = message.strip_prefix("error: ").unwrap_or(message).lines().take_while(|line| !line.is_empty());
-    let tips = message.lines().filter(|line| line.trim_start().starts_with("tip: "));
+    let first = message
+        .strip_prefix("error: ")
+        .unwrap_or(message)
+        .lines()
+        .take_while(|line| !line.is_empty());
+    let tips = message
+        .lines()
+        .filter(|line| line.trim_start().starts_with("tip: "));
     let parts: Vec<_> = first.map(str::trim).chain(tips.map(str::trim)).collect();
     parts.join("; ").replace(":; ", ": ")
 }
 
 fn complain(text: &str) {
-    let line: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let line: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     eprintln!("function-odoo: {}", line.join(" "));
 }
 
@@ -106,8 +122,13 @@ mod tests {
 
     #[test]
     fn a_complaint_of_clap_keeps_its_tip_and_loses_its_usage() {
-        let error = CommandLine::command().try_get_matches_from(["function-odoo", "--insecur"]).unwrap_err();
+        let error = CommandLine::command()
+            .try_get_matches_from(["function-odoo", "--insecur"])
+            .unwrap_err();
         let text = essence(&error.to_string());
-        assert_eq!(text, "unexpected argument '--insecur' found; tip: a similar argument exists: '--insecure'");
+        assert_eq!(
+            text,
+            "unexpected argument '--insecur' found; tip: a similar argument exists: '--insecure'"
+        );
     }
 }

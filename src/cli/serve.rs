@@ -3,10 +3,13 @@
 //! In: the flags and variables of the official SDKs for Go and Rust. Out: a running server, until it is told to stop. The
 //! server itself is [`function_odoo::function::server`].
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, anyhow};
-use clap::{Args, builder::FalseyValueParser};
+use clap::{
+    Args,
+    builder::{FalseyValueParser, OsStringValueParser},
+};
 use function_odoo::{
     function::server::{self, Listen, Security, Settings},
     telemetry::{self, Verbosity},
@@ -38,15 +41,16 @@ pub struct Arguments {
     address: Listen,
 
     /// Folder with tls.crt, tls.key and ca.crt: serve with TLS to clients that have a certificate of ca.crt
-    #[arg(long, value_name = "FOLDER", env = "TLS_SERVER_CERTS_DIR")]
-    tls_certs_dir: Option<PathBuf>,
+    #[arg(long, value_name = "FOLDER", env = "TLS_SERVER_CERTS_DIR", hide_env_values = true,
+          value_parser = OsStringValueParser::new())]
+    tls_certs_dir: Option<OsString>,
 
     /// Serve everybody in plain text, whatever --tls-certs-dir says
     #[arg(long)]
     insecure: bool,
 
     /// Log more (never values of a spec)
-    #[arg(long, short, env = "DEBUG", value_parser = FalseyValueParser::new())]
+    #[arg(long, short, env = "DEBUG", hide_env_values = true, value_parser = FalseyValueParser::new())]
     debug: bool,
 
     /// Largest request: 16Mi, 512Ki, or a number (below 1024: MiB, else bytes)
@@ -59,7 +63,13 @@ pub struct Arguments {
     max_in_flight: u32,
 
     /// Where metrics and probes listen; empty switches them off
-    #[arg(long, value_name = "ADDRESS", env = "METRICS_ADDRESS", default_value = ":8080")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "METRICS_ADDRESS",
+        hide_env_values = true,
+        default_value = ":8080"
+    )]
     metrics_address: String,
 
     /// Accepted as in functions written in Go; there is only tcp
@@ -98,7 +108,10 @@ impl Arguments {
             metrics_address,
             network: _,
         } = self;
-        let certificates = tls_certs_dir.filter(|folder| !folder.as_os_str().is_empty());
+        // Set but empty counts as not set, as everywhere in a pod.
+        let certificates = tls_certs_dir
+            .filter(|folder| !folder.is_empty())
+            .map(PathBuf::from);
         let security = match (insecure, certificates) {
             (true, _) => Security::Insecure,
             (false, Some(folder)) => Security::MutualTls(folder),
@@ -128,7 +141,10 @@ fn size(text: &str) -> Result<usize, String> {
         .into_iter()
         .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, Some(shift))))
         .unwrap_or((text, None));
-    let number = digits.parse::<usize>().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = digits
+        .parse::<usize>()
+        .ok()
+        .filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
     let bytes = number.and_then(|number| match shift {
         Some(shift) => number.checked_mul(1 << shift),
         None if number < FIRST_BYTE_COUNT => number.checked_mul(1 << 20),
@@ -157,7 +173,18 @@ mod tests {
 
     #[test]
     fn sizes_that_mean_nothing_are_refused() {
-        for text in ["", "0", "-1", "+4", "4MB", "Mi", "1.5Mi", "2Gi", "99999999999999999999", "18446744073709551615Ki"] {
+        for text in [
+            "",
+            "0",
+            "-1",
+            "+4",
+            "4MB",
+            "Mi",
+            "1.5Mi",
+            "2Gi",
+            "99999999999999999999",
+            "18446744073709551615Ki",
+        ] {
             assert!(size(text).is_err(), "{text}");
         }
     }

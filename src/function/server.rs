@@ -20,7 +20,7 @@ mod service;
 mod shutdown;
 mod tls;
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, ops::RangeInclusive, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tonic::{
@@ -57,8 +57,9 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Bytes of a stream that a client may send ahead of our reading. A usual request (40 to 200 KiB) fits in one window.
 const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 
-/// Streams that one connection may have open, however large `--max-in-flight` is: every stream may fill a window.
-const STREAMS_PER_CONNECTION: u32 = 1000;
+/// Streams that one connection may have open. HTTP/2 advises against fewer than a hundred: clients assume that many
+/// before they have read our settings. Not more than a thousand, since every stream may fill a window.
+const STREAMS_PER_CONNECTION: RangeInclusive<u32> = 100..=1000;
 
 /// What the server is started with.
 #[derive(Clone, Debug)]
@@ -96,7 +97,9 @@ pub enum Error {
         source: io::Error,
     },
     /// The metrics address is taken or not ours.
-    #[error("cannot listen on {address} for metrics (choose with --metrics-address; empty switches them off)")]
+    #[error(
+        "cannot listen on {address} for metrics (choose with --metrics-address; empty switches them off)"
+    )]
     ListenForMetrics {
         /// The address as configured.
         address: Listen,
@@ -126,11 +129,18 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         Security::MutualTls(folder) => Some(tls::load(folder)?),
     };
     let address = settings.address;
-    let listener = address.bind().await.map_err(|source| Error::Listen { address, source })?;
+    let listener = address
+        .bind()
+        .await
+        .map_err(|source| Error::Listen { address, source })?;
     let (stop, stopping) = watch::channel(false);
     let probes = start_probes(&settings, &metrics, &stopping).await?;
 
-    announce(&settings, &listener, probes.as_ref().map(|(address, _)| address.as_str()));
+    announce(
+        &settings,
+        &listener,
+        probes.as_ref().map(|(address, _)| address.as_str()),
+    );
     let incoming = match (&settings.security, identity) {
         (Security::MutualTls(folder), Some(identity)) => {
             let followed = rotation::follow(folder.clone(), identity, Arc::clone(&metrics));
@@ -140,10 +150,9 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
     };
 
     let (health, routes) = routes(&settings, &metrics).await?;
-    let serving = transport(&settings).add_routes(routes).serve_with_incoming_shutdown(
-        incoming.into_stream(),
-        stopped(stopping),
-    );
+    let serving = transport(&settings)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming.into_stream(), stopped(stopping));
     let outcome = run_until_signal(serving, &mut signals, &health, &stop).await;
     if let Some((_, task)) = probes {
         task.abort();
@@ -176,7 +185,11 @@ async fn run_until_signal(
 }
 
 /// The names under which gRPC health knows us; the empty one is the whole server.
-const HEALTH_NAMES: [&str; 3] = ["", <V1<Function> as NamedService>::NAME, <V1Beta1<Function> as NamedService>::NAME];
+const HEALTH_NAMES: [&str; 3] = [
+    "",
+    <V1<Function> as NamedService>::NAME,
+    <V1Beta1<Function> as NamedService>::NAME,
+];
 
 async fn retire(health: &HealthReporter) {
     let mut health = health.clone();
@@ -215,7 +228,9 @@ async fn routes(settings: &Settings, metrics: &Arc<Metrics>) -> Result<(HealthRe
 
 /// The HTTP/2 side of the server.
 fn transport(settings: &Settings) -> transport::Server {
-    let streams = settings.calls_in_flight.clamp(1, STREAMS_PER_CONNECTION);
+    let streams = settings
+        .calls_in_flight
+        .clamp(*STREAMS_PER_CONNECTION.start(), *STREAMS_PER_CONNECTION.end());
     server::Server::builder()
         .max_connection_age(CONNECTION_AGE)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
@@ -232,10 +247,18 @@ async fn start_probes(
     metrics: &Arc<Metrics>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<Option<(String, JoinHandle<()>)>, Error> {
-    let Some(address) = settings.metrics_address else { return Ok(None) };
-    let listener = address.bind().await.map_err(|source| Error::ListenForMetrics { address, source })?;
+    let Some(address) = settings.metrics_address else {
+        return Ok(None);
+    };
+    let listener = address
+        .bind()
+        .await
+        .map_err(|source| Error::ListenForMetrics { address, source })?;
     let bound = local_address(&listener);
-    Ok(Some((bound, tokio::spawn(probes::serve(listener, Arc::clone(metrics), stopping.clone())))))
+    Ok(Some((
+        bound,
+        tokio::spawn(probes::serve(listener, Arc::clone(metrics), stopping.clone())),
+    )))
 }
 
 fn announce(settings: &Settings, listener: &TcpListener, metrics_address: Option<&str>) {
@@ -254,7 +277,9 @@ fn announce(settings: &Settings, listener: &TcpListener, metrics_address: Option
 }
 
 fn local_address(listener: &TcpListener) -> String {
-    listener.local_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string())
+    listener
+        .local_addr()
+        .map_or_else(|_| "unknown".to_owned(), |address| address.to_string())
 }
 
 /// Done when `stopping` says so, or when nobody is left who could.

@@ -51,7 +51,9 @@ impl FromStr for Listen {
     type Err = UnreadableAddress;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unreadable = || UnreadableAddress { text: text.to_owned() };
+        let unreadable = || UnreadableAddress {
+            text: text.to_owned(),
+        };
         let port = |port: &str| port.parse::<u16>().map_err(|_| unreadable());
         if let Some(rest) = text.strip_prefix(':') {
             return Ok(Self::Everywhere { port: port(rest)? });
@@ -83,12 +85,26 @@ mod tests {
             let read: Listen = text.parse().unwrap();
             assert_eq!(read.to_string(), text);
         }
-        assert_eq!("localhost:9443".parse::<Listen>().unwrap().to_string(), "127.0.0.1:9443");
+        assert_eq!(
+            "localhost:9443".parse::<Listen>().unwrap().to_string(),
+            "127.0.0.1:9443"
+        );
     }
 
     #[test]
     fn what_is_no_address_is_refused_with_the_forms_that_are() {
-        for text in ["", "9443", ":", ":65536", ":-1", "0.0.0.0", "odoo.example:9443", "localhost", "::1:9443x", ": 80"] {
+        for text in [
+            "",
+            "9443",
+            ":",
+            ":65536",
+            ":-1",
+            "0.0.0.0",
+            "odoo.example:9443",
+            "localhost",
+            "::1:9443x",
+            ": 80",
+        ] {
             let error = text.parse::<Listen>().unwrap_err().to_string();
             assert!(error.contains("localhost:9443"), "{text}: {error}");
         }
@@ -98,7 +114,9 @@ mod tests {
     async fn everywhere_takes_ipv4_calls() {
         let listener = Listen::Everywhere { port: 0 }.bind().await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .await
+            .unwrap();
     }
 
     #[tokio::test]

@@ -63,7 +63,9 @@ struct Raised(Gauge);
 impl Line {
     /// At most `places` calls are worked on at once.
     pub fn new(places: u32, metrics: &Metrics) -> Self {
-        let places = usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+        let places = usize::try_from(places)
+            .unwrap_or(Semaphore::MAX_PERMITS)
+            .min(Semaphore::MAX_PERMITS);
         Self {
             places: Arc::new(Semaphore::new(places)),
             in_flight: metrics.in_flight(),
@@ -151,7 +153,12 @@ impl Line {
 impl Count {
     fn start(method: Method, deadline: Option<Deadline>) -> Self {
         method.start();
-        Self { method, start: Instant::now(), deadline, ended: false }
+        Self {
+            method,
+            start: Instant::now(),
+            deadline,
+            ended: false,
+        }
     }
 
     fn end(&mut self, response: &Response) {
@@ -171,9 +178,17 @@ impl Drop for Count {
     fn drop(&mut self) {
         if !self.ended {
             let late = self.deadline.is_some_and(|deadline| Deadline::now() >= deadline);
-            let code = if late { Code::DeadlineExceeded } else { Code::Cancelled };
+            let code = if late {
+                Code::DeadlineExceeded
+            } else {
+                Code::Cancelled
+            };
             self.method.end(code, self.start.elapsed());
-            warn!(?code, microseconds = microseconds(self.start.elapsed()), "call abandoned by its client");
+            warn!(
+                ?code,
+                microseconds = microseconds(self.start.elapsed()),
+                "call abandoned by its client"
+            );
         }
     }
 }
@@ -271,7 +286,11 @@ mod tests {
         fn call(&mut self, _: Request) -> Self::Future {
             let answers = self.answers;
             Box::pin(async move {
-                if answers { Ok(Response::new(Body::empty())) } else { std::future::pending().await }
+                if answers {
+                    Ok(Response::new(Body::empty()))
+                } else {
+                    std::future::pending().await
+                }
             })
         }
     }
@@ -299,7 +318,10 @@ mod tests {
         assert!(shows(&metrics, "function_odoo_calls_in_flight 1"));
 
         let late = fast.call(request(Some("50m"))).await.unwrap();
-        assert_eq!(Status::from_header_map(late.headers()).unwrap().code(), Code::DeadlineExceeded);
+        assert_eq!(
+            Status::from_header_map(late.headers()).unwrap().code(),
+            Code::DeadlineExceeded
+        );
         assert!(shows(&metrics, "function_odoo_calls_waiting 0"));
 
         let patient = tokio::spawn(fast.call(request(Some("1H"))));
@@ -312,7 +334,10 @@ mod tests {
 
         let labels = "grpc_type=\"unary\",grpc_service=\"a.Fake\",grpc_method=\"Call\"";
         for (code, count) in [("OK", 1), ("DeadlineExceeded", 1), ("Canceled", 1)] {
-            assert!(shows(&metrics, &format!("grpc_server_handled_total{{{labels},grpc_code=\"{code}\"}} {count}")));
+            assert!(shows(
+                &metrics,
+                &format!("grpc_server_handled_total{{{labels},grpc_code=\"{code}\"}} {count}")
+            ));
         }
         assert!(shows(&metrics, "function_odoo_calls_in_flight 0"));
     }
@@ -323,7 +348,8 @@ mod tests {
         let mut calls = Calls::in_line(Fake { answers: true }, "Other", &metrics, Line::new(1, &metrics));
         calls.call(request(None)).await.unwrap();
         assert!(!metrics.to_string().contains("grpc_method=\"Call\""));
-        let started = "grpc_server_started_total{grpc_type=\"unary\",grpc_service=\"a.Fake\",grpc_method=\"Other\"} 0";
+        let started =
+            "grpc_server_started_total{grpc_type=\"unary\",grpc_service=\"a.Fake\",grpc_method=\"Other\"} 0";
         assert!(shows(&metrics, started));
     }
 }

@@ -56,12 +56,18 @@ pub struct Incoming {
 impl Incoming {
     /// Connections in plain text.
     pub fn plain(listener: TcpListener) -> Self {
-        Self { listener, certificates: None }
+        Self {
+            listener,
+            certificates: None,
+        }
     }
 
     /// Connections with mutual TLS.
     pub fn secure(listener: TcpListener, certificates: Followed) -> Self {
-        Self { listener, certificates: Some(certificates) }
+        Self {
+            listener,
+            certificates: Some(certificates),
+        }
     }
 
     /// Starts accepting; ends when the stream is dropped.
@@ -113,7 +119,9 @@ async fn hand_over(
 }
 
 async fn handshake(stream: TcpStream, certificates: &Followed) -> Option<Connection> {
-    let peer = stream.peer_addr().map_or_else(|_| "unknown".to_owned(), |peer| peer.to_string());
+    let peer = stream
+        .peer_addr()
+        .map_or_else(|_| "unknown".to_owned(), |peer| peer.to_string());
     let acceptor = TlsAcceptor::from(certificates.current());
     match timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => Some(Connection::Secure(Box::new(stream))),
@@ -128,7 +136,11 @@ async fn handshake(stream: TcpStream, certificates: &Followed) -> Option<Connect
             None
         }
         Err(_) => {
-            debug!(peer, seconds = HANDSHAKE_TIMEOUT.as_secs(), "TLS handshake took too long");
+            debug!(
+                peer,
+                seconds = HANDSHAKE_TIMEOUT.as_secs(),
+                "TLS handshake took too long"
+            );
             None
         }
     }
@@ -141,7 +153,11 @@ impl Connected for Connection {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Secure(stream) => Pin::new(stream).poll_read(context, buffer),

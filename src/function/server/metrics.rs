@@ -32,11 +32,20 @@ const OTHER_KIND: &str = "other";
 const HANDLING_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// A usual call takes a tenth of a millisecond, the largest allowed tens of milliseconds; in seconds.
-const DURATION_BUCKETS: [f64; 10] = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0];
+const DURATION_BUCKETS: [f64; 10] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0,
+];
 
 /// From a bare request to the largest: 4 KiB to 16 MiB, four to the next; 4 MiB is what Crossplane itself reads.
-const SIZE_BUCKETS: [f64; 7] =
-    [4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0];
+const SIZE_BUCKETS: [f64; 7] = [
+    4_096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+];
 
 /// The names that Go gives the codes, by number.
 const CODES: [&str; 17] = [
@@ -130,7 +139,11 @@ impl Metrics {
     /// The names and helps end without `_total` and full stop here; the encoder adds both.
     fn register_grpc(&mut self) {
         let registry = &mut self.registry;
-        registry.register("grpc_server_started", "Total number of RPCs started on the server", self.started.clone());
+        registry.register(
+            "grpc_server_started",
+            "Total number of RPCs started on the server",
+            self.started.clone(),
+        );
         registry.register(
             "grpc_server_handled",
             "Total number of RPCs completed on the server, regardless of success or failure",
@@ -162,11 +175,31 @@ impl Metrics {
             "Time from the decoded request to the response, by kind of the composite resource",
             self.duration.clone(),
         );
-        registry.register("function_odoo_request_bytes", "Size of requests", self.request_bytes.clone());
-        registry.register("function_odoo_response_bytes", "Size of responses", self.response_bytes.clone());
-        registry.register("function_odoo_results", "Results in responses, by severity", self.results.clone());
-        registry.register("function_odoo_calls_in_flight", "Calls being worked on", self.in_flight.clone());
-        registry.register("function_odoo_calls_waiting", "Calls waiting in line", self.waiting.clone());
+        registry.register(
+            "function_odoo_request_bytes",
+            "Size of requests",
+            self.request_bytes.clone(),
+        );
+        registry.register(
+            "function_odoo_response_bytes",
+            "Size of responses",
+            self.response_bytes.clone(),
+        );
+        registry.register(
+            "function_odoo_results",
+            "Results in responses, by severity",
+            self.results.clone(),
+        );
+        registry.register(
+            "function_odoo_calls_in_flight",
+            "Calls being worked on",
+            self.in_flight.clone(),
+        );
+        registry.register(
+            "function_odoo_calls_waiting",
+            "Calls waiting in line",
+            self.waiting.clone(),
+        );
         registry.register(
             "function_odoo_certificate_reloads",
             "Changed certificate files, by what became of them",
@@ -188,15 +221,21 @@ impl Metrics {
     /// The series of a unary method, from now on shown at zero.
     #[must_use]
     pub fn method(&self, service: &'static str, method: &'static str) -> Method {
-        let [kind, service, method] = [("grpc_type", "unary"), ("grpc_service", service), ("grpc_method", method)];
+        let [kind, service, method] = [
+            ("grpc_type", "unary"),
+            ("grpc_service", service),
+            ("grpc_method", method),
+        ];
         let labels = [kind, service, method];
         Method {
             started: self.started.get_or_create_owned(&labels),
             received: self.received.get_or_create_owned(&labels),
             sent: self.sent.get_or_create_owned(&labels),
             handling: self.handling.get_or_create_owned(&labels),
-            handled: CODES
-                .map(|code| self.handled.get_or_create_owned(&[kind, service, method, ("grpc_code", code)])),
+            handled: CODES.map(|code| {
+                self.handled
+                    .get_or_create_owned(&[kind, service, method, ("grpc_code", code)])
+            }),
         }
     }
 
@@ -215,9 +254,15 @@ impl Metrics {
     /// Counts a call that the function answered.
     pub fn answered(&self, call: &Answered<'_>) {
         let kind = [("kind", known_kind(call.kind))];
-        self.duration.get_or_create(&kind).observe(call.duration.as_secs_f64());
-        self.request_bytes.get_or_create(&kind).observe(approximate(call.request_bytes));
-        self.response_bytes.get_or_create(&kind).observe(approximate(call.response_bytes));
+        self.duration
+            .get_or_create(&kind)
+            .observe(call.duration.as_secs_f64());
+        self.request_bytes
+            .get_or_create(&kind)
+            .observe(approximate(call.request_bytes));
+        self.response_bytes
+            .get_or_create(&kind)
+            .observe(approximate(call.response_bytes));
     }
 
     /// Counts one result of a response.
@@ -262,14 +307,20 @@ impl Method {
         if code == Code::Ok {
             self.sent.inc();
         }
-        if let Some(handled) = usize::try_from(i32::from(code)).ok().and_then(|code| self.handled.get(code)) {
+        if let Some(handled) = usize::try_from(i32::from(code))
+            .ok()
+            .and_then(|code| self.handled.get(code))
+        {
             handled.inc();
         }
     }
 }
 
 fn known_kind(kind: &str) -> &'static str {
-    KINDS.into_iter().find(|known| *known == kind).unwrap_or(OTHER_KIND)
+    KINDS
+        .into_iter()
+        .find(|known| *known == kind)
+        .unwrap_or(OTHER_KIND)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^53")]
@@ -285,11 +336,22 @@ mod tests {
     fn a_kind_that_is_not_ours_is_counted_without_becoming_a_label() {
         let metrics = Metrics::new();
         for kind in ["PLANAClient", "Made-up", "", "planaclient"] {
-            metrics.answered(&Answered { kind, duration: Duration::ZERO, request_bytes: 1, response_bytes: 2 });
+            metrics.answered(&Answered {
+                kind,
+                duration: Duration::ZERO,
+                request_bytes: 1,
+                response_bytes: 2,
+            });
         }
         let text = metrics.to_string();
-        assert!(text.contains("function_odoo_request_bytes_count{kind=\"other\"} 3\n"), "{text}");
-        assert!(text.contains("function_odoo_request_bytes_count{kind=\"PLANAClient\"} 1\n"), "{text}");
+        assert!(
+            text.contains("function_odoo_request_bytes_count{kind=\"other\"} 3\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("function_odoo_request_bytes_count{kind=\"PLANAClient\"} 1\n"),
+            "{text}"
+        );
         assert!(!text.contains("Made-up"), "{text}");
     }
 
@@ -317,7 +379,9 @@ mod tests {
         for (number, name) in CODES.into_iter().enumerate() {
             let code = Code::from(i32::try_from(number).unwrap());
             // tonic spells one of them differently.
-            let debug = format!("{code:?}").replace("Cancelled", "Canceled").replace("Ok", "OK");
+            let debug = format!("{code:?}")
+                .replace("Cancelled", "Canceled")
+                .replace("Ok", "OK");
             assert_eq!(debug, name);
         }
     }

@@ -40,10 +40,12 @@ pub async fn serve(listener: TcpListener, metrics: Arc<Metrics>, stopping: watch
 }
 
 async fn show_metrics(State(shared): State<Shared>, headers: HeaderMap) -> impl IntoResponse {
-    let open = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .any(|accept| accept.as_bytes().windows(b"openmetrics".len()).any(|part| part == b"openmetrics"));
+    let open = headers.get_all(header::ACCEPT).iter().any(|accept| {
+        accept
+            .as_bytes()
+            .windows(b"openmetrics".len())
+            .any(|part| part == b"openmetrics")
+    });
     let text = shared.metrics.to_string();
     if open {
         ([(header::CONTENT_TYPE, OPEN_METRICS)], text)
@@ -53,7 +55,11 @@ async fn show_metrics(State(shared): State<Shared>, headers: HeaderMap) -> impl 
 }
 
 async fn show_readiness(State(shared): State<Shared>) -> (StatusCode, &'static str) {
-    if *shared.stopping.borrow() { (StatusCode::SERVICE_UNAVAILABLE, "stopping\n") } else { (StatusCode::OK, "ok\n") }
+    if *shared.stopping.borrow() {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+    } else {
+        (StatusCode::OK, "ok\n")
+    }
 }
 
 /// The older format: counters and infos are described under the names that their samples have, infos are gauges, and
@@ -66,9 +72,13 @@ fn classic(open_metrics: &str) -> String {
         }
     }
     let mut text = String::with_capacity(open_metrics.len());
-    for line in open_metrics.lines().filter(|line| *line != "# EOF" && !line.starts_with("# UNIT ")) {
+    for line in open_metrics
+        .lines()
+        .filter(|line| *line != "# EOF" && !line.starts_with("# UNIT "))
+    {
         let mut words = line.splitn(4, ' ');
-        let (Some("#"), Some(what), Some(name), Some(rest)) = (words.next(), words.next(), words.next(), words.next())
+        let (Some("#"), Some(what), Some(name), Some(rest)) =
+            (words.next(), words.next(), words.next(), words.next())
         else {
             text.push_str(line);
             text.push('\n');
@@ -79,7 +89,11 @@ fn classic(open_metrics: &str) -> String {
             Some(&"info") => "_info",
             _ => "",
         };
-        let rest = if (what, rest) == ("TYPE", "info") { "gauge" } else { rest };
+        let rest = if (what, rest) == ("TYPE", "info") {
+            "gauge"
+        } else {
+            rest
+        };
         for part in ["# ", what, " ", name, suffix, " ", rest, "\n"] {
             text.push_str(part);
         }
@@ -93,12 +107,14 @@ mod tests {
 
     #[test]
     fn the_classic_format_describes_the_names_that_samples_have() {
-        let text = classic(&Metrics::new().to_string());
+        let metrics = Metrics::new();
+        metrics.method("a.Service", "Call").start();
+        let text = classic(&metrics.to_string());
         for line in [
             "# TYPE grpc_server_started_total counter\n",
             "# HELP grpc_server_started_total Total number of RPCs started on the server.\n",
             "# TYPE function_odoo_build_info gauge\n",
-            "# TYPE function_odoo_call_duration_seconds histogram\n",
+            "# TYPE grpc_server_handling_seconds histogram\n",
             "# TYPE function_odoo_calls_in_flight gauge\n",
             "function_odoo_calls_in_flight 0\n",
             "function_odoo_results_total{severity=\"fatal\"} 0\n",

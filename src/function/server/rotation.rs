@@ -49,7 +49,12 @@ pub fn follow(folder: PathBuf, identity: Identity, metrics: Arc<Metrics>) -> Fol
     let (sender, config) = watch::channel(Arc::clone(&identity.config));
     let alarm = Arc::new(Notify::new());
     metrics.certificate_expires(identity.expires);
-    let follower = Follower { folder, identity, refused: None, metrics };
+    let follower = Follower {
+        folder,
+        identity,
+        refused: None,
+        metrics,
+    };
     tokio::spawn(follower.run(sender, Arc::clone(&alarm)));
     Followed { config, alarm }
 }
@@ -80,7 +85,10 @@ impl Follower {
                 self.refused = None;
                 self.metrics.certificates_reloaded(true);
                 self.metrics.certificate_expires(identity.expires);
-                info!(expires = identity.expires.map(tracing::field::display), "certificates reloaded");
+                info!(
+                    expires = identity.expires.map(tracing::field::display),
+                    "certificates reloaded"
+                );
                 sender.send_replace(Arc::clone(&identity.config));
                 self.identity = identity;
             }
@@ -103,11 +111,26 @@ impl Follower {
 mod tests {
     use super::{super::tls::tests::Folder, *};
 
-    fn follower(folder: &Folder) -> (Follower, watch::Sender<Arc<ServerConfig>>, watch::Receiver<Arc<ServerConfig>>) {
+    fn follower(
+        folder: &Folder,
+    ) -> (
+        Follower,
+        watch::Sender<Arc<ServerConfig>>,
+        watch::Receiver<Arc<ServerConfig>>,
+    ) {
         let identity = tls::load(folder.path()).unwrap();
         let (sender, receiver) = watch::channel(Arc::clone(&identity.config));
         let metrics = Arc::new(Metrics::new());
-        (Follower { folder: folder.path().to_owned(), identity, refused: None, metrics }, sender, receiver)
+        (
+            Follower {
+                folder: folder.path().to_owned(),
+                identity,
+                refused: None,
+                metrics,
+            },
+            sender,
+            receiver,
+        )
     }
 
     #[test]
@@ -125,7 +148,12 @@ mod tests {
         folder.write_new_certificates();
         follower.check(&sender);
         assert!(receiver.has_changed().unwrap());
-        assert!(follower.metrics.to_string().contains("certificate_reloads_total{outcome=\"loaded\"} 1\n"));
+        assert!(
+            follower
+                .metrics
+                .to_string()
+                .contains("certificate_reloads_total{outcome=\"loaded\"} 1\n")
+        );
     }
 
     #[test]
@@ -136,7 +164,12 @@ mod tests {
         follower.check(&sender);
         follower.check(&sender);
         assert!(!receiver.has_changed().unwrap());
-        assert!(follower.metrics.to_string().contains("certificate_reloads_total{outcome=\"refused\"} 1\n"));
+        assert!(
+            follower
+                .metrics
+                .to_string()
+                .contains("certificate_reloads_total{outcome=\"refused\"} 1\n")
+        );
         folder.write_new_certificates();
         follower.check(&sender);
         assert!(receiver.has_changed().unwrap());
@@ -144,6 +177,11 @@ mod tests {
         folder.write("ca.crt", String::new());
         follower.check(&sender);
         assert!(!receiver.has_changed().unwrap());
-        assert!(follower.metrics.to_string().contains("certificate_reloads_total{outcome=\"refused\"} 2\n"));
+        assert!(
+            follower
+                .metrics
+                .to_string()
+                .contains("certificate_reloads_total{outcome=\"refused\"} 2\n")
+        );
     }
 }

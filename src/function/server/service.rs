@@ -88,9 +88,17 @@ impl V1Beta1 for Function {
     }
 }
 
-fn log(request: &RunFunctionRequest, response: &RunFunctionResponse, summary: &Summary, answered: &Answered<'_>) {
+fn log(
+    request: &RunFunctionRequest,
+    response: &RunFunctionResponse,
+    summary: &Summary,
+    answered: &Answered<'_>,
+) {
     let tag = request.meta.as_ref().map_or("", |meta| &meta.tag);
-    let fatal = response.results.iter().any(|result| result.severity() == Severity::Fatal);
+    let fatal = response
+        .results
+        .iter()
+        .any(|result| result.severity() == Severity::Fatal);
     info!(
         kind = &*shortened(&summary.kind),
         name = &*shortened(&summary.name),
@@ -104,12 +112,18 @@ fn log(request: &RunFunctionRequest, response: &RunFunctionResponse, summary: &S
     );
     debug!(
         tag = &*shortened(tag),
-        observed = request.observed.as_ref().map_or(0, |observed| observed.resources.len()),
+        observed = request
+            .observed
+            .as_ref()
+            .map_or(0, |observed| observed.resources.len()),
         required = request.required_resources.len(),
         credentials = request.credentials.len(),
         results = response.results.len(),
         conditions = response.conditions.len(),
-        requirements = response.requirements.as_ref().map_or(0, |wanted| wanted.resources.len() + wanted.schemas.len()),
+        requirements = response
+            .requirements
+            .as_ref()
+            .map_or(0, |wanted| wanted.resources.len() + wanted.schemas.len()),
         "call in numbers"
     );
 }
@@ -118,7 +132,10 @@ fn shortened(text: &str) -> Cow<'_, str> {
     if text.len() <= LOGGED_BYTES {
         return Cow::Borrowed(text);
     }
-    let end = (0..=LOGGED_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let end = (0..=LOGGED_BYTES)
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or(0);
     Cow::Owned(format!("{}...", text.get(..end).unwrap_or_default()))
 }
 

@@ -105,7 +105,9 @@ struct Listed<'a>(&'a [Problem]);
 
 /// Loads the certificates of `folder`.
 pub fn load(folder: &Path) -> Result<Identity, Refused> {
-    Files::read_settled(folder).and_then(|files| files.identity()).map_err(refused(folder))
+    Files::read_settled(folder)
+        .and_then(|files| files.identity())
+        .map_err(refused(folder))
 }
 
 /// Loads the certificates of `folder` if the files differ from those that `served` came from.
@@ -118,14 +120,21 @@ pub fn load_changed(folder: &Path, served: &Identity) -> Result<Option<Identity>
 }
 
 fn refused(folder: &Path) -> impl FnOnce(Vec<Problem>) -> Refused {
-    |problems| Refused { folder: folder.to_owned(), problems }
+    |problems| Refused {
+        folder: folder.to_owned(),
+        problems,
+    }
 }
 
 impl Files {
     /// Reads twice: what is equal was not being written, nor was the folder replaced between two of the files.
     fn read_settled(folder: &Path) -> Result<Self, Vec<Problem>> {
         let first = Self::read(folder)?;
-        if Self::read(folder)? == first { Ok(first) } else { Err(vec![Problem::Changing]) }
+        if Self::read(folder)? == first {
+            Ok(first)
+        } else {
+            Err(vec![Problem::Changing])
+        }
     }
 
     fn read(folder: &Path) -> Result<Self, Vec<Problem>> {
@@ -136,8 +145,16 @@ impl Files {
                 Vec::new()
             })
         };
-        let files = Self { certificate: read(CERTIFICATE), key: read(KEY), authorities: read(AUTHORITIES) };
-        if problems.is_empty() { Ok(files) } else { Err(problems) }
+        let files = Self {
+            certificate: read(CERTIFICATE),
+            key: read(KEY),
+            authorities: read(AUTHORITIES),
+        };
+        if problems.is_empty() {
+            Ok(files)
+        } else {
+            Err(problems)
+        }
     }
 
     fn digest(&self) -> [u8; 32] {
@@ -157,10 +174,16 @@ impl Files {
             &mut problems,
         );
         let verifier = keep(verifier(&self.authorities), &mut problems);
-        let (Some(chain), Some(key), Some(verifier)) = (chain, key, verifier) else { return Err(problems) };
+        let (Some(chain), Some(key), Some(verifier)) = (chain, key, verifier) else {
+            return Err(problems);
+        };
         let expires = chain.first().and_then(|certificate| validity::end(certificate));
         let config = config(chain, key, verifier).map_err(|problem| vec![problem])?;
-        Ok(Identity { config: Arc::new(config), expires, digest: self.digest() })
+        Ok(Identity {
+            config: Arc::new(config),
+            expires,
+            digest: self.digest(),
+        })
     }
 }
 
@@ -173,7 +196,11 @@ fn certificates(file: &'static str, bytes: &[u8]) -> Result<Vec<CertificateDer<'
     let certificates = CertificateDer::pem_slice_iter(bytes)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|source| Problem::Pem { file, source })?;
-    if certificates.is_empty() { Err(Problem::NoCertificate { file }) } else { Ok(certificates) }
+    if certificates.is_empty() {
+        Err(Problem::NoCertificate { file })
+    } else {
+        Ok(certificates)
+    }
 }
 
 fn verifier(authorities: &[u8]) -> Result<Arc<dyn ClientCertVerifier>, Problem> {
@@ -228,7 +255,8 @@ pub mod tests {
         pub fn with_new_certificates() -> Self {
             static NEXT: AtomicU32 = AtomicU32::new(0);
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let folder = std::env::temp_dir().join(format!("function-odoo-tls-{}-{number}", std::process::id()));
+            let folder =
+                std::env::temp_dir().join(format!("function-odoo-tls-{}-{number}", std::process::id()));
             fs::create_dir_all(&folder).unwrap();
             let folder = Self(folder);
             folder.write_new_certificates();
@@ -241,7 +269,10 @@ pub mod tests {
             let authority = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
             let key = KeyPair::generate().unwrap();
             let name = "function-odoo.crossplane-system".to_owned();
-            let certificate = CertificateParams::new([name]).unwrap().signed_by(&key, &authority).unwrap();
+            let certificate = CertificateParams::new([name])
+                .unwrap()
+                .signed_by(&key, &authority)
+                .unwrap();
             self.write(AUTHORITIES, authority.pem());
             self.write(CERTIFICATE, certificate.pem());
             self.write(KEY, key.serialize_pem());
@@ -283,7 +314,10 @@ pub mod tests {
             fs::remove_file(folder.path().join(file)).unwrap();
         }
         let refused = load(folder.path()).unwrap_err();
-        assert!(matches!(refused.problems[..], [Problem::Read { .. }, Problem::Read { .. }, Problem::Read { .. }]));
+        assert!(matches!(
+            refused.problems[..],
+            [Problem::Read { .. }, Problem::Read { .. }, Problem::Read { .. }]
+        ));
 
         for file in [CERTIFICATE, KEY, AUTHORITIES] {
             folder.write(file, "nothing".to_owned());
@@ -300,7 +334,10 @@ pub mod tests {
     fn a_key_of_another_certificate_is_refused() {
         let folder = Folder::with_new_certificates();
         folder.write(KEY, Folder::with_new_certificates().read(KEY));
-        assert!(matches!(load(folder.path()).unwrap_err().problems[..], [Problem::Pair(_)]));
+        assert!(matches!(
+            load(folder.path()).unwrap_err().problems[..],
+            [Problem::Pair(_)]
+        ));
     }
 
     #[test]

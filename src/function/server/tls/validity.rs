@@ -38,8 +38,13 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     } else {
         // The long form: the low bits count the bytes of the length. Four of them are more than any certificate needs.
         let count = usize::from(first & 0x7f);
-        let (length, rest) = rest.split_at_checked(count).filter(|_| (1..=4).contains(&count))?;
-        (length.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)), rest)
+        let (length, rest) = rest
+            .split_at_checked(count)
+            .filter(|_| (1..=4).contains(&count))?;
+        (
+            length.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)),
+            rest,
+        )
     };
     let (content, rest) = rest.split_at_checked(length)?;
     Some((tag, content, rest))
@@ -59,7 +64,9 @@ fn moment(tag: u8, text: &str) -> Option<Timestamp> {
         }
         _ => return None,
     };
-    let digits = rest.strip_suffix('Z').filter(|digits| digits.len() == 10 && digits.is_ascii())?;
+    let digits = rest
+        .strip_suffix('Z')
+        .filter(|digits| digits.len() == 10 && digits.is_ascii())?;
     let two = |at: usize| digits.get(at..at + 2)?.parse::<i8>().ok();
     DateTime::new(year, two(0)?, two(2)?, two(4)?, two(6)?, two(8)?, 0)
         .ok()?
@@ -73,7 +80,8 @@ mod tests {
     use super::*;
 
     fn certificate(year: i32) -> Vec<u8> {
-        let mut parameters = rcgen::CertificateParams::new(["function.crossplane-system".to_owned()]).unwrap();
+        let mut parameters =
+            rcgen::CertificateParams::new(["function.crossplane-system".to_owned()]).unwrap();
         parameters.not_after = rcgen::date_time_ymd(year, 2, 3);
         let key = rcgen::KeyPair::generate().unwrap();
         parameters.self_signed(&key).unwrap().der().to_vec()
@@ -81,8 +89,14 @@ mod tests {
 
     #[test]
     fn both_ways_of_writing_the_end_are_read() {
-        assert_eq!(end(&certificate(2036)).unwrap().to_string(), "2036-02-03T00:00:00Z");
-        assert_eq!(end(&certificate(2076)).unwrap().to_string(), "2076-02-03T00:00:00Z");
+        assert_eq!(
+            end(&certificate(2036)).unwrap().to_string(),
+            "2036-02-03T00:00:00Z"
+        );
+        assert_eq!(
+            end(&certificate(2076)).unwrap().to_string(),
+            "2076-02-03T00:00:00Z"
+        );
     }
 
     #[test]
