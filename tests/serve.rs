@@ -1,5 +1,11 @@
 //! The real binary over the real protocol: who may call, what is answered, what operators see, how it starts and ends.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test, an error is a failure where it happens"
+)]
+
 #[path = "serve/certificates.rs"]
 mod certificates;
 #[path = "serve/client.rs"]
@@ -134,7 +140,7 @@ async fn both_versions_answer_a_client_with_a_certificate_of_the_authority() {
     let authority = Authority::new();
     let mounted = Mounted::of(&authority);
     let server = Server::start_with(&[], &[("TLS_SERVER_CERTS_DIR", mounted.path())]);
-    let channel = secure(&server, &authority, Some(&authority.client()))
+    let channel = secure(&server, &authority.pem(), Some(&authority.client()))
         .await
         .unwrap();
     answers(&channel, V1).await;
@@ -149,9 +155,25 @@ async fn insecure_wins_over_certificates() {
     answers(&plain(&server).await, V1).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_as_crossplane_makes_them_are_served() {
+    let Some(rsa) = certificates::rsa() else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "cannot test RSA certificates without openssl"
+        );
+        eprintln!("skipped: RSA certificates need the openssl program");
+        return;
+    };
+    let mounted = Mounted::with(&rsa.server, &rsa.authority);
+    let server = Server::start(&["--tls-certs-dir", mounted.path()]);
+    let channel = secure(&server, &rsa.authority, Some(&rsa.client)).await.unwrap();
+    answers(&channel, V1).await;
+}
+
 /// Whether a call with these certificates is answered. With TLS 1.3 a client learns of its refusal only when it reads.
 async fn is_answered(server: &Server, authority: &Authority, pair: Option<&certificates::Pair>) -> bool {
-    match secure(server, authority, pair).await {
+    match secure(server, &authority.pem(), pair).await {
         Ok(channel) => call(&channel, V1, request()).await.is_ok(),
         Err(_) => false,
     }
@@ -187,7 +209,7 @@ async fn replaced_certificates_are_served_without_a_restart() {
     let (old, new) = (Authority::new(), Authority::new());
     let mounted = Mounted::of(&old);
     let mut server = Server::start(&["--tls-certs-dir", mounted.path()]);
-    let open = secure(&server, &old, Some(&old.client())).await.unwrap();
+    let open = secure(&server, &old.pem(), Some(&old.client())).await.unwrap();
     answers(&open, V1).await;
 
     mounted.replace(&new.server(), &new.pem());

@@ -1,6 +1,6 @@
 //! Serves the function: gRPC for Crossplane, HTTP for Prometheus and the kubelet.
 //!
-//! In: [`Settings`]. Out: nothing but answered calls, until SIGTERM or SIGINT; then health says NOT_SERVING, the
+//! In: [`Settings`]. Out: nothing but answered calls, until SIGTERM or SIGINT; then health says `NOT_SERVING`, the
 //! listener closes, calls in flight finish, and [`serve`] returns.
 //!
 //! ```text
@@ -22,6 +22,7 @@ mod tls;
 
 use std::{io, ops::RangeInclusive, path::PathBuf, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tonic::{
     server::NamedService,
@@ -29,7 +30,7 @@ use tonic::{
     transport::{self, server},
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
-use tracing::{info, warn};
+use tracing::{field::display, info, warn};
 
 pub use address::{Listen, UnreadableAddress};
 pub use tls::{Problem, Refused};
@@ -46,10 +47,10 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
 
 /// After this a connection is asked to move. gRPC clients look at DNS again only when they connect, so without it a new
 /// replica would wait for the next restart of Crossplane; a handshake every ten minutes costs nothing.
-const CONNECTION_AGE: Duration = Duration::from_mins(10);
+const CONNECTION_AGE: Duration = Duration::from_secs(10 * 60);
 
 /// How often an idle connection is asked whether its peer still lives, so that vanished ones are given up.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_mins(1);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long the answer to that may take.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -140,6 +141,7 @@ pub async fn serve(settings: Settings) -> Result<(), Error> {
         &settings,
         &listener,
         probes.as_ref().map(|(address, _)| address.as_str()),
+        identity.as_ref().and_then(|identity| identity.expires),
     );
     let incoming = match (&settings.security, identity) {
         (Security::MutualTls(folder), Some(identity)) => {
@@ -261,7 +263,12 @@ async fn start_probes(
     )))
 }
 
-fn announce(settings: &Settings, listener: &TcpListener, metrics_address: Option<&str>) {
+fn announce(
+    settings: &Settings,
+    listener: &TcpListener,
+    metrics_address: Option<&str>,
+    certificate_expires: Option<Timestamp>,
+) {
     info!(
         version = env!("CARGO_PKG_VERSION"),
         address = local_address(listener),
@@ -270,6 +277,7 @@ fn announce(settings: &Settings, listener: &TcpListener, metrics_address: Option
             Security::Insecure => "insecure",
             Security::MutualTls(_) => "mutual TLS",
         },
+        certificate_expires = certificate_expires.map(display),
         request_limit_bytes = settings.request_limit_bytes,
         calls_in_flight = settings.calls_in_flight,
         "serving"

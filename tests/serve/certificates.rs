@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -59,11 +60,60 @@ impl Authority {
     }
 }
 
+/// As Crossplane makes them: RSA of 2048 bits, keys in PKCS#1, one serial number for all. Needs the openssl program, since
+/// the Rust libraries at hand make no RSA keys; `None` without it.
+pub fn rsa() -> Option<Rsa> {
+    let folder = std::env::temp_dir().join(format!("function-odoo-rsa-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let made = Command::new("sh")
+        .current_dir(&folder)
+        .args(["-ec", MAKE_RSA])
+        .stderr(Stdio::null())
+        .status();
+    let read = |file: &str| fs::read_to_string(folder.join(file)).unwrap();
+    let rsa = made.unwrap().success().then(|| Rsa {
+        authority: read("ca.crt"),
+        server: Pair {
+            certificate: read("server.crt"),
+            key: read("server.key"),
+        },
+        client: Pair {
+            certificate: read("client.crt"),
+            key: read("client.key"),
+        },
+    });
+    fs::remove_dir_all(&folder).unwrap();
+    rsa
+}
+
+/// The three certificates that Crossplane makes, in PEM.
+pub struct Rsa {
+    pub authority: String,
+    pub server: Pair,
+    pub client: Pair,
+}
+
+const MAKE_RSA: &str = r#"
+openssl version >/dev/null
+openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 3650 -set_serial 1 -subj /O=Crossplane
+for who in server client; do
+    openssl genrsa -traditional -out $who.key 2048
+    grep -q 'BEGIN RSA PRIVATE KEY' $who.key
+    printf 'extendedKeyUsage=%sAuth\nsubjectAltName=DNS:%s\n' $who function-odoo.crossplane-system >$who.ext
+    openssl req -new -key $who.key -subj /O=Crossplane |
+        openssl x509 -req -CA ca.crt -CAkey ca.key -set_serial 1 -days 3650 -extfile $who.ext -out $who.crt
+done
+"#;
+
 /// `tls.crt` and its like are links through `..data` to the folder of the moment.
 pub struct Mounted(PathBuf);
 
 impl Mounted {
     pub fn of(authority: &Authority) -> Self {
+        Self::with(&authority.server(), &authority.pem())
+    }
+
+    pub fn with(pair: &Pair, authority: &str) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder =
             std::env::temp_dir().join(format!("function-odoo-serve-{}-{number}", std::process::id()));
@@ -72,7 +122,7 @@ impl Mounted {
             symlink(Path::new("..data").join(file), folder.join(file)).unwrap();
         }
         let mounted = Self(folder);
-        mounted.replace(&authority.server(), &authority.pem());
+        mounted.replace(pair, authority);
         mounted
     }
 

@@ -13,7 +13,7 @@ use tonic::{
 };
 
 use crate::{
-    certificates::{Authority, Pair, SERVER_NAME},
+    certificates::{Pair, SERVER_NAME},
     process::{PATIENCE, Server},
 };
 
@@ -25,14 +25,14 @@ pub async fn plain(server: &Server) -> Channel {
     endpoint("http", server).connect().await.unwrap()
 }
 
-/// A connection that believes `authority` and shows `pair`.
+/// A connection that believes `authority` (PEM) and shows `pair`.
 pub async fn secure(
     server: &Server,
-    authority: &Authority,
+    authority: &str,
     pair: Option<&Pair>,
 ) -> Result<Channel, tonic::transport::Error> {
     let mut tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(authority.pem()))
+        .ca_certificate(Certificate::from_pem(authority))
         .domain_name(SERVER_NAME);
     if let Some(pair) = pair {
         tls = tls.identity(Identity::from_pem(&pair.certificate, &pair.key));

@@ -249,8 +249,8 @@ mod tests {
 
     #[test]
     fn every_unit_of_a_timeout_is_read() {
-        assert_eq!(timeout_of("2H"), Some(Duration::from_hours(2)));
-        assert_eq!(timeout_of("3M"), Some(Duration::from_mins(3)));
+        assert_eq!(timeout_of("2H"), Some(Duration::from_secs(2 * 3600)));
+        assert_eq!(timeout_of("3M"), Some(Duration::from_secs(3 * 60)));
         assert_eq!(timeout_of("99999999S"), Some(Duration::from_secs(99_999_999)));
         assert_eq!(timeout_of("4m"), Some(Duration::from_millis(4)));
         assert_eq!(timeout_of("5u"), Some(Duration::from_micros(5)));

@@ -30,8 +30,8 @@ use super::rotation::Followed;
 /// How long a TLS handshake may take: several round trips over a bad network.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Handshakes at once. Crossplane opens one connection per pod; this is for the many that come after its restart.
-const HANDSHAKES_AT_ONCE: usize = 256;
+/// Handshakes at once: far more than Crossplane's pods, few enough that silent clients cannot use up the memory.
+const HANDSHAKES_AT_ONCE: usize = 1024;
 
 /// Accepted connections that wait for the server; it takes them at once.
 const ACCEPTED_AHEAD: usize = 16;
@@ -79,14 +79,13 @@ impl Incoming {
 
     async fn accept(self, sender: mpsc::Sender<Connection>) {
         let handshakes = Arc::new(Semaphore::new(HANDSHAKES_AT_ONCE));
-        // The semaphore is never closed, so the loop ends only when nobody takes connections any more.
-        while let Ok(turn) = Arc::clone(&handshakes).acquire_owned().await {
+        loop {
             let accepted = tokio::select! {
                 () = sender.closed() => return,
-                accepted = self.listener.accept() => accepted,
+                accepted = next(&self.listener, &handshakes) => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, turn)) => {
                     tokio::spawn(hand_over(stream, self.certificates.clone(), sender.clone(), turn));
                 }
                 Err(error) => {
@@ -98,12 +97,23 @@ impl Incoming {
     }
 }
 
+/// Waits until one more handshake may run, then for a connection to run it with.
+async fn next(
+    listener: &TcpListener,
+    handshakes: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, Option<OwnedSemaphorePermit>)> {
+    // Fails only when the semaphore is closed, which nobody does.
+    let turn = Arc::clone(handshakes).acquire_owned().await.ok();
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, turn))
+}
+
 /// Brings one connection to the server, unless its handshake fails.
 async fn hand_over(
     stream: TcpStream,
     certificates: Option<Followed>,
     sender: mpsc::Sender<Connection>,
-    turn: OwnedSemaphorePermit,
+    turn: Option<OwnedSemaphorePermit>,
 ) {
     // Answers are small and complete; waiting to fill a packet only delays them. Works without, so errors are ignored.
     let _ = stream.set_nodelay(true);

@@ -1,6 +1,6 @@
 //! The HTTP side: `/metrics`, `/healthz` and `/readyz`.
 //!
-//! In: the metrics, and whether the server is stopping. Out: text. Prometheus gets OpenMetrics when it asks for it and the
+//! In: the metrics, and whether the server is stopping. Out: text. Prometheus gets `OpenMetrics` when it asks for it and the
 //! classic format otherwise, as from Go. Kubernetes cannot show a client certificate, so its probes come here:
 //! alive as long as the process answers, ready until it is told to stop.
 
