@@ -6,6 +6,7 @@
 
 pub mod proto;
 mod read;
+pub mod server;
 pub mod wire;
 mod write;
 

@@ -23,3 +23,4 @@ pub mod observed;
 pub mod plan;
 pub mod status;
 pub mod tenant;
+pub mod telemetry;
