@@ -11,7 +11,8 @@ mod ours;
 use std::{
     collections::{BTreeMap, HashMap},
     env,
-    io::Write,
+    fmt::Write as _,
+    io::Write as _,
     path::PathBuf,
     process::{Command, Stdio},
 };
@@ -292,7 +293,10 @@ fn ask_python(lines: &str) -> Vec<Seen> {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 fn from_hexadecimal(text: &str) -> Bytes {
@@ -320,7 +324,7 @@ fn the_official_python_sdk_sees_our_messages_as_we_do_and_we_see_its() {
         {
             rewrite(&mut resource.resource);
         }
-        lines += &format!("request {}\n", hexadecimal(&request.encode_to_vec()));
+        writeln!(lines, "request {}", hexadecimal(&request.encode_to_vec())).unwrap();
         expected.push(ours::request(&request));
     }
     for message in samples(official::response()) {
@@ -331,7 +335,7 @@ fn the_official_python_sdk_sees_our_messages_as_we_do_and_we_see_its() {
         let resources = BTreeMap::from([("ours".to_owned(), (object, v1::Ready::True))]);
         let foreign = response.desired.take().unwrap_or_default();
         response.desired = Some(merge(&foreign, None, &resources).unwrap().into());
-        lines += &format!("response {}\n", hexadecimal(&response.encode_to_vec()));
+        writeln!(lines, "response {}", hexadecimal(&response.encode_to_vec())).unwrap();
         expected.push(ours::response(&response));
     }
 

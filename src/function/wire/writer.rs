@@ -481,10 +481,12 @@ mod tests {
             Pair(u8, f64),
             Fields { x: f64 },
         }
-        let path = |variant| write(&json_like(variant)).unwrap_err().path().to_owned();
-        fn json_like(variant: Variant) -> BTreeMap<&'static str, Variant> {
-            BTreeMap::from([("a.b/c", variant)])
-        }
+        let path = |variant| {
+            write(&BTreeMap::from([("a.b/c", variant)]))
+                .unwrap_err()
+                .path()
+                .to_owned()
+        };
         assert_eq!(path(Variant::Wrapped(f64::NAN)), r#"["a.b/c"].Wrapped"#);
         assert_eq!(path(Variant::Pair(1, f64::NAN)), r#"["a.b/c"].Pair[1]"#);
         assert_eq!(path(Variant::Fields { x: f64::NAN }), r#"["a.b/c"].Fields.x"#);
