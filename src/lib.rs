@@ -12,4 +12,15 @@
 //! response <------------------------------- function::write
 //! ```
 
+pub mod api;
+pub mod blueprint;
+pub mod compose;
+pub mod contract;
+pub mod defaults;
 pub mod function;
+pub mod names;
+pub mod observed;
+pub mod plan;
+pub mod status;
+pub mod telemetry;
+pub mod tenant;

@@ -14,7 +14,7 @@ pub mod v1 {
 }
 
 /// The older protocol, which Crossplane falls back to; it has the messages of [`v1`].
-#[expect(missing_docs, clippy::pedantic, reason = "generated; documented in proto/")]
+#[expect(clippy::pedantic, reason = "generated; documented in proto/")]
 pub mod v1beta1 {
     tonic::include_proto!("apiextensions.r#fn.proto.v1beta1");
 }

@@ -1,4 +1,4 @@
-module function-odoo/tools/crossplane-cli
+module function-odoo/dev/tools/crossplane
 
 go 1.26.0
 

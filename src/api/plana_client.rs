@@ -1,0 +1,215 @@
+//! `PLANAClient`: one tenant, as written by an operator, and the status that we report.
+//!
+//! The schema of the XRD is generated from these types. Immutability and rules across fields are CEL, in
+//! `api::schema`, since they belong to the API server and not to a type.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The kind.
+pub const KIND: &str = "PLANAClient";
+
+/// What an operator wants for a tenant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanaClientSpec {
+    /// First label of the tenant's host name, and so part of its database's name. Cannot change. 1 to 30 lower-case
+    /// letters, digits and single hyphens, beginning and ending with a letter or digit; `www`, `api`, `postgres` and
+    /// the like are reserved. It is also the name of this object, so no two tenants can ask for the same one.
+    #[schemars(
+        length(min = 1, max = 30),
+        regex(pattern = r"^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$"),
+        extend("x-hint" = "1 to 30 lower-case letters, digits and hyphens, beginning and ending with a letter or digit")
+    )]
+    pub subdomain: String,
+    /// Number of the customer's project. Cannot change: the support room and the ERP's record carry it.
+    #[schemars(range(min = 0, max = 2_147_483_647))]
+    pub project_id: i64,
+    /// What the customer pays for: template, retention of backups, resources.
+    pub tier: TierName,
+    /// The Odoo major that is wanted. A new tenant is made with it. For a living one it only changes through a
+    /// `TenantUpgrade`: until that is done the condition `VersionInSync` is false and nothing moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 2, max = 2),
+        regex(pattern = r"^[1-9][0-9]$"),
+        extend("x-hint" = "an Odoo major in quotes, such as \"18\"")
+    )]
+    pub odoo_version: Option<String>,
+    /// Mail address of the owner: login of the tenant's administrator, and who is invited to the support room.
+    #[schemars(
+        length(min = 5, max = 254),
+        regex(pattern = r"^[^@\x00-\x20\x7f]+@[^@\x00-\x20\x7f]+\.[^@\x00-\x20\x7f]+$"),
+        extend("x-hint" = "a mail address, such as owner@example.com")
+    )]
+    pub owner_email: String,
+    /// Name of the owner: name of the tenant's administrator and company.
+    #[schemars(length(min = 1, max = 128))]
+    pub owner_name: String,
+    /// Further host names of the tenant. Not served by this release: leave it empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 10),
+        inner(
+            length(min = 4, max = 253),
+            regex(pattern = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")
+        ),
+        extend("x-hint" = "a host name in lower case, such as erp.example.com")
+    )]
+    pub custom_domains: Vec<String>,
+    /// Stop serving the tenant and keep its data. Not served by this release: leave it false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<bool>,
+    /// Refuse to delete this object until this is false again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_protection: Option<bool>,
+    /// Take over a database that exists already: the marker that it carries (`status.databaseMarker` of the tenant
+    /// that it belonged to). For a rebuilt cluster or a tenant that moved; without it a database that is not ours
+    /// stops the tenant and is not touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$"),
+        extend("x-hint" = "the marker that the database carries, letters, digits and hyphens")
+    )]
+    pub adopt_database: Option<String>,
+    /// Where this tenant's backups differ from those of its tier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupOverrides>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// What a customer pays for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TierName {
+    /// Shared workers, backups for a month.
+    Starter,
+    /// Shared workers, backups for three months.
+    Pro,
+    /// Backups for a year, own domains.
+    Enterprise,
+}
+
+/// Where a tenant's backups differ from those of its tier.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupOverrides {
+    /// When to back up, as a cron expression with five fields in the platform's time zone (`30 1 * * *`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 9, max = 100),
+        regex(pattern = r"^[0-9*,/-]+( [0-9*,/-]+){2}( [0-9A-Za-z*,/-]+){2}$"),
+        extend("x-hint" = "a cron expression with five fields, such as \"30 1 * * *\"")
+    )]
+    pub schedule: Option<String>,
+    /// Days for which backups are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 7, max = 3660))]
+    pub retention_days: Option<u32>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PlanaClientStatus {
+    /// Where the tenant is in its life, in one word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// Where the tenant is served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The Odoo major that the tenant's database is of, and that serves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odoo_version: Option<String>,
+    /// Namespace of that major's workers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// What the tenant's database carries to say whose it is; `spec.adoptDatabase` of a tenant that takes it over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_marker: Option<String>,
+    /// The tenant's database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseStatus>,
+    /// The tenant's filestore.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filestore: Option<FilestoreStatus>,
+    /// The tenant's backups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupStatus>,
+    /// The tenant's support room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub support_room: Option<String>,
+    /// Whether a deletion was refused because the tenant was protected; it does not come back to life when the
+    /// protection ends.
+    #[serde(skip_serializing_if = "is_false")]
+    pub deletion_refused: bool,
+    /// Steps that are done, by name: their Jobs may go, and are not run again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub done: BTreeMap<String, StepRecord>,
+}
+
+/// The tenant's database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DatabaseStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether it is there, ours and initialised.
+    pub ready: bool,
+    /// The template that it was cloned from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// How the tenant came to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<DatabaseOrigin>,
+}
+
+/// How a tenant came to its database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DatabaseOrigin {
+    /// Cloned from the tier's template.
+    Template,
+    /// It existed and was taken over.
+    Adopted,
+}
+
+/// The tenant's filestore.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FilestoreStatus {
+    /// Directory on the major's filestore volume.
+    pub path: String,
+}
+
+/// The tenant's backups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BackupStatus {
+    /// When they run, as a cron expression.
+    pub schedule: String,
+    /// Time zone of the schedule.
+    pub time_zone: String,
+    /// When one was last made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_successful_time: Option<String>,
+    /// When one was last restored and compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_verified_time: Option<String>,
+}
+
+/// The record of a step that is done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StepRecord {
+    /// The Job that did it.
+    pub job: String,
+    /// When it completed.
+    pub time: String,
+}

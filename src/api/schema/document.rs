@@ -1,0 +1,297 @@
+//! The schemas as files: the XRD of `PLANAClient` and the CRD of the function's input.
+//!
+//! In: the schemas. Out: YAML text, the same bytes each time. Crossplane copies only parts of an XRD into the CRD that
+//! it makes: of the metadata only the name's length, of spec and status no default, `anyOf` or list marker at the very
+//! top. So nothing stands there, and each rule sits where it survives.
+//!
+//! Crossplane never installs the input's CRD: it is for people and editors, and the function checks for itself.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Kind, Rule, Schema, rules};
+use crate::api::{self, plana_client};
+use crate::defaults;
+
+/// Name of the Composition that is taken unless a `PLANAClient` names another.
+pub const COMPOSITION_NAME: &str = "planaclient";
+
+/// Longest name of a `PLANAClient`: it is the subdomain.
+const NAME_MAXIMUM_CHARACTERS: u64 = 30;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest<Spec> {
+    api_version: &'static str,
+    kind: &'static str,
+    metadata: Named,
+    spec: Spec,
+}
+
+#[derive(Serialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DefinitionSpec {
+    scope: &'static str,
+    group: &'static str,
+    names: Names,
+    default_composition_ref: Named,
+    versions: [DefinitionVersion; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Names {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    list_kind: Option<&'static str>,
+    plural: &'static str,
+    singular: &'static str,
+    #[serde(rename = "shortNames", skip_serializing_if = "<[_]>::is_empty")]
+    short: &'static [&'static str],
+    categories: &'static [&'static str],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DefinitionVersion {
+    name: &'static str,
+    served: bool,
+    referenceable: bool,
+    additional_printer_columns: Vec<Column>,
+    schema: Validation,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Column {
+    name: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    description: &'static str,
+    json_path: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<i32>,
+}
+
+#[derive(Serialize)]
+struct Validation {
+    #[serde(rename = "openAPIV3Schema")]
+    schema: Schema,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceSpec {
+    scope: &'static str,
+    group: &'static str,
+    names: Names,
+    versions: [ResourceVersion; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceVersion {
+    name: &'static str,
+    served: bool,
+    storage: bool,
+    schema: Validation,
+}
+
+/// `package/planaclient/definition.yaml`: the XRD of `PLANAClient`.
+pub fn plana_client_definition() -> Result<String, serde_yaml::Error> {
+    file(&Manifest {
+        api_version: "apiextensions.crossplane.io/v2",
+        kind: "CompositeResourceDefinition",
+        metadata: Named {
+            name: format!("planaclients.{}", api::GROUP),
+        },
+        spec: DefinitionSpec {
+            scope: "Cluster",
+            group: api::GROUP,
+            names: Names {
+                kind: plana_client::KIND,
+                list_kind: None,
+                plural: "planaclients",
+                singular: "planaclient",
+                short: &["pcl"],
+                categories: &["odoo"],
+            },
+            default_composition_ref: Named {
+                name: COMPOSITION_NAME.to_owned(),
+            },
+            versions: [DefinitionVersion {
+                name: api::VERSION,
+                served: true,
+                referenceable: true,
+                additional_printer_columns: columns(),
+                schema: Validation {
+                    schema: plana_client(),
+                },
+            }],
+        },
+    })
+}
+
+/// `function/package/input/platform.yaml`: the CRD of the function's input.
+pub fn platform_definition() -> Result<String, serde_yaml::Error> {
+    let (group, version) = api::INPUT_API_VERSION.split_once('/').unwrap_or_default();
+    let mut schema = super::platform();
+    keep_telling_null(&mut schema);
+    standard_fields(&mut schema);
+    file(&Manifest {
+        api_version: "apiextensions.k8s.io/v1",
+        kind: "CustomResourceDefinition",
+        metadata: Named {
+            name: format!("platforms.{group}"),
+        },
+        spec: ResourceSpec {
+            scope: "Cluster",
+            group,
+            names: Names {
+                kind: api::INPUT_KIND,
+                list_kind: Some("PlatformList"),
+                plural: "platforms",
+                singular: "platform",
+                short: &[],
+                categories: &["odoo"],
+            },
+            versions: [ResourceVersion {
+                name: version,
+                served: true,
+                storage: true,
+                schema: Validation { schema },
+            }],
+        },
+    })
+}
+
+fn file(document: &impl Serialize) -> Result<String, serde_yaml::Error> {
+    Ok(format!(
+        "# Generated by `UPDATE=1 cargo test --test schemas` from the types in src/api; do not edit.\n{}",
+        serde_yaml::to_string(document)?
+    ))
+}
+
+/// The whole object, with every rule.
+fn plana_client() -> Schema {
+    let mut spec = super::plana_client_spec();
+    let mut status = super::plana_client_status();
+    // A null is refused by the API server, or replaced by the default: it says no more than leaving the field out.
+    each(&mut spec, &mut |schema| schema.nullable = false);
+    // A default would be written by the API server, and what we do not know yet is left out of a status.
+    each(&mut status, &mut |schema| {
+        (schema.nullable, schema.default) = (false, None);
+    });
+    rules::add(&mut spec);
+    if let Some(version) = spec.properties.get_mut("odooVersion") {
+        version.default = Some(Value::from(defaults::ODOO_VERSION));
+    }
+    let name = Schema {
+        description: Some("Name of the object, which is the subdomain.".to_owned()),
+        kind: Some(Kind::String),
+        max_length: Some(NAME_MAXIMUM_CHARACTERS),
+        ..Schema::default()
+    };
+    let metadata = object("Standard object metadata.", [("name", name)], vec![]);
+    let fields = [("metadata", metadata), ("spec", spec), ("status", status)];
+    let about = "One tenant: a customer's Odoo, with its database, address, backups and support room.";
+    Schema {
+        required: vec!["spec".to_owned()],
+        ..object(about, fields, rules::of_the_object())
+    }
+}
+
+fn object<const N: usize>(description: &str, fields: [(&str, Schema); N], validations: Vec<Rule>) -> Schema {
+    Schema {
+        description: Some(description.to_owned()),
+        kind: Some(Kind::Object),
+        properties: BTreeMap::from(fields.map(|(name, schema)| (name.to_owned(), schema))),
+        validations,
+        ..Schema::default()
+    }
+}
+
+/// Null only stays where it means something else than leaving the field out: where the default is not null.
+fn keep_telling_null(schema: &mut Schema) {
+    each(schema, &mut |schema| schema.nullable &= schema.default.is_some());
+}
+
+/// What every Kubernetes object has, in Kubernetes' own words: the API server allows no constraints here.
+fn standard_fields(schema: &mut Schema) {
+    for name in ["apiVersion", "kind"] {
+        if let Some(field) = schema.properties.get_mut(name) {
+            field.default = None;
+        }
+    }
+    let metadata = object("Standard object metadata; not read.", [], vec![]);
+    schema.properties.insert("metadata".to_owned(), metadata);
+}
+
+fn each(schema: &mut Schema, change: &mut impl FnMut(&mut Schema)) {
+    change(schema);
+    let Schema {
+        properties,
+        items,
+        additional_properties,
+        ..
+    } = schema;
+    let inner = items
+        .as_deref_mut()
+        .into_iter()
+        .chain(additional_properties.as_deref_mut());
+    for child in properties.values_mut().chain(inner) {
+        each(child, change);
+    }
+}
+
+fn columns() -> Vec<Column> {
+    let always = |name, description, json_path| Column {
+        name,
+        kind: "string",
+        description,
+        json_path,
+        priority: None,
+    };
+    let wide = |name, kind, description, json_path| Column {
+        name,
+        kind,
+        description,
+        json_path,
+        priority: Some(1),
+    };
+    vec![
+        always("TIER", "What the customer pays for.", ".spec.tier"),
+        always(
+            "ODOO",
+            "The Odoo major that serves the tenant.",
+            ".status.odooVersion",
+        ),
+        always("PHASE", "Where the tenant is in its life.", ".status.phase"),
+        always("URL", "Where the tenant is served.", ".status.url"),
+        wide(
+            "OWNER",
+            "string",
+            "Mail address of the owner.",
+            ".spec.ownerEmail",
+        ),
+        wide(
+            "DATABASE",
+            "string",
+            "The tenant's database.",
+            ".status.database.name",
+        ),
+        wide(
+            "LAST-BACKUP",
+            "date",
+            "When a backup was last made.",
+            ".status.backup.lastSuccessfulTime",
+        ),
+    ]
+}

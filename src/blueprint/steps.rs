@@ -1,0 +1,279 @@
+//! What the Job of each step runs, where, and with what.
+
+use super::{
+    SecretNames, labels,
+    pod::{DATA_DIRECTORY, PROGRAM_UID, PodParts},
+};
+use crate::{
+    contract::{self, Command, SecretVariable},
+    defaults,
+    names::{SecretPurpose, Step, hexadecimal, support_room},
+    tenant::{Callback, SslMode, Tenant, TierName},
+};
+
+/// The type of the event of a new tenant.
+const PROVISIONED: &str = "client.provisioned";
+
+/// The parts of a step's pod; `None` when the platform has no system that it would talk to.
+pub fn parts(step: Step, tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
+    Some(match step {
+        Step::TenantInit => tenant_init(tenant, secrets),
+        Step::TenantSmoke => tenant_smoke(tenant, secrets),
+        Step::RoomCreate => room_create(tenant, secrets)?,
+        Step::PortalNotify => notify(
+            step,
+            tenant,
+            tenant.notices.portal.as_ref()?,
+            SecretPurpose::Portal,
+            Command::PortalNotify,
+            secrets,
+        ),
+        Step::ErpCallback => notify(
+            step,
+            tenant,
+            tenant.notices.erp.as_ref()?,
+            SecretPurpose::Erp,
+            Command::ErpCallback,
+            secrets,
+        ),
+        Step::EventPublish => event_publish(tenant, secrets)?,
+    })
+}
+
+fn tenant_init(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
+    let release = &tenant.release;
+    let command = Command::TenantInit(contract::TenantInit {
+        server: server(tenant),
+        slug: tenant.slug.to_string(),
+        database: tenant.database.to_string(),
+        marker: tenant.marker.clone(),
+        adopt: tenant.adopt.clone(),
+        template: tenant.template.to_string(),
+        odoo_version: release.major,
+        application_role: release.database_role.clone(),
+        maintenance_role: tenant.server.maintenance_role.clone(),
+        host: tenant.host.clone(),
+        owner_email: tenant.owner.email.clone(),
+        owner_name: tenant.owner.name.clone(),
+        data_directory: DATA_DIRECTORY.to_owned(),
+    });
+    let namespace = &release.namespace;
+    PodParts {
+        image: Some(release.image.clone()),
+        user: (release.uid, release.gid),
+        filestore: Some(release.filestore.clone()),
+        secrets: chosen(
+            secrets,
+            namespace,
+            &[
+                (SecretPurpose::Database, contract::DATABASE_USERNAME),
+                (SecretPurpose::Database, contract::DATABASE_PASSWORD),
+            ],
+        ),
+        resources: tenant.jobs.heavy.clone(),
+        deadline_seconds: tenant.jobs.init_deadline_seconds,
+        ..light(Step::TenantInit.as_str(), tenant, namespace, command, secrets)
+    }
+}
+
+fn tenant_smoke(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
+    let release = &tenant.release;
+    let workers_url = format!(
+        "http://{}.{}:{}",
+        release.service,
+        release.namespace,
+        defaults::HTTP_PORT
+    );
+    let command = Command::TenantSmoke(contract::TenantSmoke {
+        workers_url,
+        host: tenant.host.clone(),
+        odoo_version: release.major,
+    });
+    light(
+        Step::TenantSmoke.as_str(),
+        tenant,
+        &release.namespace,
+        command,
+        secrets,
+    )
+}
+
+fn room_create(tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
+    let matrix = tenant.notices.matrix.as_ref()?;
+    let command = Command::RoomCreate(contract::RoomCreate {
+        homeserver: matrix.homeserver.clone(),
+        server_name: matrix.server_name.clone(),
+        alias: support_room(&tenant.slug, tenant.project_id),
+        name: format!("Support {}", tenant.owner.name),
+        owner_email: tenant.owner.email.clone(),
+        invite: matrix.invite.clone(),
+    });
+    let namespace = &tenant.jobs.namespace;
+    let token = chosen(
+        secrets,
+        namespace,
+        &[(SecretPurpose::Matrix, contract::MATRIX_TOKEN)],
+    );
+    Some(PodParts {
+        secrets: token,
+        ..light(Step::RoomCreate.as_str(), tenant, namespace, command, secrets)
+    })
+}
+
+fn notify(
+    step: Step,
+    tenant: &Tenant,
+    callback: &Callback,
+    purpose: SecretPurpose,
+    command: fn(contract::Notification) -> Command,
+    secrets: &SecretNames,
+) -> PodParts {
+    let command = command(contract::Notification {
+        url: callback.url.clone(),
+        idempotency_key: news_id(tenant),
+        tenant: facts(tenant),
+    });
+    let namespace = &tenant.jobs.namespace;
+    let key = chosen(secrets, namespace, &[(purpose, contract::SIGNING_KEY)]);
+    PodParts {
+        secrets: key,
+        ..light(step.as_str(), tenant, namespace, command, secrets)
+    }
+}
+
+fn event_publish(tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
+    let events = tenant.notices.events.as_ref()?;
+    let command = Command::EventPublish(contract::EventPublish {
+        address: events.address.clone(),
+        stream: events.stream.clone(),
+        max_length: events.max_length,
+        event_type: PROVISIONED.to_owned(),
+        source: events.source.clone(),
+        id: news_id(tenant),
+        tenant: facts(tenant),
+    });
+    let namespace = &tenant.jobs.namespace;
+    let password = chosen(
+        secrets,
+        namespace,
+        &[(SecretPurpose::Events, contract::EVENTS_PASSWORD)],
+    );
+    Some(PodParts {
+        secrets: password,
+        ..light(Step::EventPublish.as_str(), tenant, namespace, command, secrets)
+    })
+}
+
+/// The nightly backup.
+pub fn backup(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
+    let backup = &tenant.backup;
+    let command = Command::Backup(contract::Backup {
+        server: server(tenant),
+        slug: tenant.slug.to_string(),
+        database: tenant.database.to_string(),
+        marker: tenant.marker.clone(),
+        data_directory: DATA_DIRECTORY.to_owned(),
+        endpoint: backup.endpoint.clone(),
+        region: backup.region.clone(),
+        bucket: backup.bucket.clone(),
+        retention_days: backup.retention_days,
+        age_recipient: backup.age_recipients.clone(),
+    });
+    PodParts {
+        image: Some(backup.image.clone()),
+        user: (tenant.release.uid, tenant.release.gid),
+        filestore: Some(tenant.release.backup_filestore.clone()),
+        filestore_read_only: true,
+        secrets: chosen(
+            secrets,
+            &backup.namespace,
+            &[
+                (SecretPurpose::Database, contract::DATABASE_USERNAME),
+                (SecretPurpose::Database, contract::DATABASE_PASSWORD),
+                (SecretPurpose::Store, contract::STORE_KEY_ID),
+                (SecretPurpose::Store, contract::STORE_KEY),
+            ],
+        ),
+        resources: tenant.jobs.heavy.clone(),
+        deadline_seconds: backup.deadline_seconds,
+        ..light("backup", tenant, &backup.namespace, command, secrets)
+    }
+}
+
+/// A pod of this project's own image that makes a few requests.
+fn light(
+    component: &str,
+    tenant: &Tenant,
+    namespace: &str,
+    command: Command,
+    secrets: &SecretNames,
+) -> PodParts {
+    PodParts {
+        namespace: namespace.to_owned(),
+        labels: labels::labels(&tenant.slug, component),
+        command,
+        program_image: tenant.jobs.image.clone(),
+        image: None,
+        user: (PROGRAM_UID, PROGRAM_UID),
+        pull_secret: secrets.get(SecretPurpose::Pull, namespace).map(str::to_owned),
+        filestore: None,
+        filestore_read_only: false,
+        secrets: Vec::new(),
+        resources: tenant.jobs.light.clone(),
+        deadline_seconds: defaults::NOTIFY_DEADLINE_SECONDS,
+    }
+}
+
+fn chosen(
+    secrets: &SecretNames,
+    namespace: &str,
+    wanted: &[(SecretPurpose, SecretVariable)],
+) -> Vec<(String, SecretVariable)> {
+    let named = |(purpose, variable): &(SecretPurpose, SecretVariable)| {
+        secrets
+            .get(*purpose, namespace)
+            .map(|name| (name.to_owned(), *variable))
+    };
+    wanted.iter().filter_map(named).collect()
+}
+
+fn server(tenant: &Tenant) -> contract::Server {
+    let ssl_mode = match tenant.server.ssl_mode {
+        SslMode::Disable => "disable",
+        SslMode::Require => "require",
+        SslMode::VerifyCa => "verify-ca",
+        SslMode::VerifyFull => "verify-full",
+    };
+    contract::Server {
+        database_host: tenant.server.host.clone(),
+        database_port: tenant.server.port,
+        database_ssl_mode: ssl_mode.to_owned(),
+    }
+}
+
+fn facts(tenant: &Tenant) -> contract::TenantFacts {
+    let tier = match tenant.tier {
+        TierName::Starter => "starter",
+        TierName::Pro => "pro",
+        TierName::Enterprise => "enterprise",
+    };
+    contract::TenantFacts {
+        subdomain: tenant.slug.to_string(),
+        project_id: tenant.project_id,
+        tier: tier.to_owned(),
+        odoo_version: tenant.release.major,
+        owner_email: tenant.owner.email.clone(),
+        owner_name: tenant.owner.name.clone(),
+        tenant_url: tenant.url(),
+    }
+}
+
+/// One id for the news that this tenant exists: told twice, it is the same news.
+fn news_id(tenant: &Tenant) -> String {
+    /// Digits of the id: as many as a UUID has.
+    const DIGITS: usize = 32;
+    hexadecimal(
+        format!("{PROVISIONED}\n{}\n{}", tenant.slug, tenant.marker).as_bytes(),
+        DIGITS,
+    )
+}

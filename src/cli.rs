@@ -1,0 +1,134 @@
+//! The command line of `function-odoo`.
+//!
+//! In: arguments and environment. Out: the exit code of the command that they name; without a command, `serve`. Whatever
+//! keeps a command from starting is one line on standard error and exit code 2.
+
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind};
+
+/// The command could not start: a wrong flag, a file that is missing, an address that is taken.
+pub const CANNOT_START: u8 = 2;
+
+const ABOUT: &str = "Crossplane composition function that runs Odoo as a multi-tenant service";
+
+const LESSON: &str = "\
+How it is used:
+  Crossplane starts this program without arguments and calls it over gRPC for each composite resource
+  (PLANAClient and others); it answers with the complete set of resources that should exist. It keeps no
+  state and talks to no API server. TLS_SERVER_CERTS_DIR, which Crossplane sets, names the folder with
+  tls.crt, tls.key and ca.crt; the files may be replaced while it runs.
+
+Try it without a cluster:
+  function-odoo --insecure --metrics-address= &
+  crossplane composition render xr.yaml composition.yaml functions.yaml
+  where functions.yaml carries the annotation render.crossplane.io/runtime: Development
+
+What it shows:
+  http://ADDRESS:8080/metrics, /healthz and /readyz; gRPC health and reflection on the gRPC port; one JSON
+  line per call on standard error. RUST_LOG (info,function_odoo=debug) chooses levels in place of --debug.
+
+Exit codes:
+  0  stopped by SIGTERM or SIGINT, after the calls in flight were answered
+  1  failed while running
+  2  could not start: a wrong flag, unusable certificates, an address that is taken";
+
+#[derive(Debug, Parser)]
+#[command(name = "function-odoo", version, about = ABOUT, after_long_help = LESSON, args_conflicts_with_subcommands = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::Arguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the function; what happens without a command, too
+    Serve(serve::Arguments),
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let matches = match CommandLine::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return explain(&error),
+    };
+    let outcome = match CommandLine::from_arg_matches(&matches) {
+        Err(error) => return explain(&error),
+        Ok(CommandLine { command: None, serve }) => serve::run(serve),
+        Ok(CommandLine {
+            command: Some(Command::Serve(arguments)),
+            serve: _,
+        }) => serve::run(arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        complain(&format!("{error:#}"));
+        ExitCode::from(CANNOT_START)
+    })
+}
+
+/// Help and version are answers; anything else is a complaint on one line.
+fn explain(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // Fails only when nobody reads.
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        _ => {
+            complain(&format!(
+                "{}; see function-odoo --help",
+                essence(&error.to_string())
+            ));
+            ExitCode::from(CANNOT_START)
+        }
+    }
+}
+
+/// clap's message without its usage: the first paragraph and the tips.
+fn essence(message: &str) -> String {
+    let first = message
+        .strip_prefix("error: ")
+        .unwrap_or(message)
+        .lines()
+        .take_while(|line| !line.is_empty());
+    let tips = message
+        .lines()
+        .filter(|line| line.trim_start().starts_with("tip: "));
+    let parts: Vec<_> = first.map(str::trim).chain(tips.map(str::trim)).collect();
+    parts.join("; ").replace(":; ", ": ")
+}
+
+fn complain(text: &str) {
+    let line: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    eprintln!("function-odoo: {}", line.join(" "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_complaint_of_clap_keeps_its_tip_and_loses_its_usage() {
+        let error = CommandLine::command()
+            .try_get_matches_from(["function-odoo", "--insecur"])
+            .unwrap_err();
+        let text = essence(&error.to_string());
+        assert_eq!(
+            text,
+            "unexpected argument '--insecur' found; tip: a similar argument exists: '--insecure'"
+        );
+    }
+}

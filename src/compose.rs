@@ -1,0 +1,138 @@
+//! The complete set of composed resources, from a tenant and its plan.
+//!
+//! In: a [`Tenant`] and a [`Plan`]. Out: every object that is to exist, typed, complete each time, with whether it is
+//! usable. Nothing is chosen here, and nothing can fail: what goes where was decided by the plan.
+
+mod backup;
+mod database;
+mod guard;
+mod job;
+mod route;
+mod secret;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use serde::Serialize;
+
+pub use self::{
+    database::Database, guard::ClusterUsage, job::KeptJobObject, route::HttpRoute, secret::SecretObject,
+};
+use crate::{
+    names::ResourceName,
+    plan::{JobPlan, Plan},
+    tenant::Tenant,
+};
+
+/// Every object that is to exist, by composition resource name.
+pub type Composed = BTreeMap<ResourceName, Desired>;
+
+/// An object that is to exist.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// The object.
+    pub object: Object,
+    /// Whether it is usable.
+    pub ready: bool,
+}
+
+/// An object of a kind that we compose.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Object {
+    /// A database.
+    Database(Box<Database>),
+    /// The backups.
+    CronJob(Box<CronJob>),
+    /// A Job as it would be made now.
+    Job(Box<Job>),
+    /// A Job as it is.
+    KeptJob(KeptJobObject),
+    /// A route.
+    Route(Box<HttpRoute>),
+    /// A copy of a Secret.
+    Secret(SecretObject),
+    /// The guard.
+    Guard(ClusterUsage),
+}
+
+/// `metadata` of the custom kinds and of what is handed on undecoded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Metadata {
+    /// Name; left out where Crossplane makes one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Namespace; left out for what is cluster-scoped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Composes a tenant.
+#[must_use]
+pub fn compose(tenant: &Tenant, plan: &Plan) -> Composed {
+    let mut composed = Composed::new();
+    let mut add = |name, object, ready| {
+        composed.insert(name, Desired { object, ready });
+    };
+    if let Some(policies) = plan.database {
+        let database = Box::new(database::compose(tenant, policies));
+        add(
+            ResourceName::Database,
+            Object::Database(database),
+            plan.database_ready,
+        );
+    }
+    if let Some(guard) = plan.guard {
+        add(
+            ResourceName::Guard,
+            Object::Guard(guard::compose(tenant, guard)),
+            guard.ready,
+        );
+    }
+    for copy in &plan.secret_copies {
+        add(
+            copy.resource.clone(),
+            Object::Secret(secret::compose(tenant, copy)),
+            copy.ready,
+        );
+    }
+    for (major, accepted) in &plan.routes {
+        if let Some(release) = tenant.release_of(*major) {
+            let route = Box::new(route::compose(tenant, release));
+            add(ResourceName::Route(*major), Object::Route(route), *accepted);
+        }
+    }
+    if let Some(spec) = &plan.backup {
+        let ready = plan.backup_ready;
+        add(
+            ResourceName::Backup,
+            Object::CronJob(Box::new(backup::compose(tenant, spec.clone()))),
+            ready,
+        );
+    }
+    for job in &plan.jobs {
+        match job {
+            JobPlan::Run(blueprint) => {
+                let name = ResourceName::Job(blueprint.step, blueprint.hash.clone());
+                add(
+                    name,
+                    Object::Job(Box::new(job::compose(tenant, blueprint))),
+                    false,
+                );
+            }
+            JobPlan::Keep(kept) => {
+                add(
+                    kept.resource.clone(),
+                    Object::KeptJob(job::keep(tenant, kept)),
+                    kept.complete,
+                );
+            }
+        }
+    }
+    composed
+}

@@ -1,0 +1,240 @@
+//! `RunFunctionRequest` -> what the core works on: identity, spec, Platform, observed, time.
+//!
+//! In: a request whose Structs are undecoded. Out: a [`Request`], or every problem of the request at once. Only the
+//! fields that a decision needs are read. What cannot be read ends the call: an observed resource that is half there is no
+//! reason to think that it is not there.
+
+mod observation;
+mod platform;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    proto::v1::{RunFunctionRequest, State},
+    wire::{self, ReadError},
+};
+use crate::{
+    api::{
+        API_VERSION,
+        check::{self, Problem},
+        plana_client::{KIND, PlanaClientSpec, PlanaClientStatus},
+        platform::Platform,
+    },
+    observed::{Observed, object::Condition, object::Metadata},
+    tenant::{Identity, Living, resolve::parse_major},
+};
+
+/// The context key that fixes the time of a call: previews and tests give it, so that they can be repeated.
+pub const NOW_CONTEXT_KEY: &str = "odoo.fn.planapulse.com/now";
+/// What Crossplane's webhook leaves on an object whose deletion it refused because of a usage (2.x).
+const DELETION_ATTEMPT: &str = "usage.crossplane.io/deletion-attempt-with-policy";
+
+/// A request, read.
+pub struct Request {
+    /// The composite resource apart from its spec.
+    pub identity: Identity,
+    /// What is wanted.
+    pub spec: PlanaClientSpec,
+    /// The platform.
+    pub platform: Arc<Platform>,
+    /// What there is.
+    pub observed: Observed,
+    /// What the tenant already has, and so keeps.
+    pub living: Living,
+    /// The time of the call.
+    pub now: Timestamp,
+}
+
+/// The composite resource, as far as it says what it is.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Head {
+    /// `apiVersion`.
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// `metadata`.
+    pub metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Spec {
+    spec: PlanaClientSpec,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    status: Option<PlanaClientStatus>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Conditions {
+    status: ConditionList,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ConditionList {
+    conditions: Vec<Condition>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Context {
+    #[serde(rename = "odoo.fn.planapulse.com/now")]
+    now: Option<String>,
+}
+
+/// Reads a request.
+pub fn read(request: &RunFunctionRequest, now: Timestamp) -> Result<Request, Vec<Problem>> {
+    let composite = composite(request);
+    let head = head(composite)?;
+    let mut problems = Vec::new();
+    let mut keep = |found: Vec<Problem>| problems.extend(found);
+    let spec = spec(composite).map_err(&mut keep).ok();
+    let platform = platform::platform(request.input.as_ref()).map_err(&mut keep).ok();
+    let now = time(request.context.as_ref(), now).map_err(&mut keep).ok();
+    let status = status(composite).map_err(&mut keep).ok();
+    let none = BTreeMap::new();
+    let resources = request.observed.as_ref().map_or(&none, |state| &state.resources);
+    let observed = observation::observed(resources).map_err(&mut keep).ok();
+    let required = observation::required(request).map_err(&mut keep).ok();
+    let (Some(spec), Some(platform), Some(now), Some(status), Some(observed), Some(required)) =
+        (spec, platform, now, status, observed, required)
+    else {
+        problems.sort();
+        return Err(problems);
+    };
+    let annotations = head.metadata.annotations;
+    let observed = Observed {
+        status,
+        conditions: conditions(composite),
+        deletion_attempted: annotations.contains_key(DELETION_ATTEMPT),
+        required,
+        ..observed
+    };
+    let identity = Identity {
+        name: head.metadata.name,
+        uid: head.metadata.uid,
+    };
+    Ok(Request {
+        living: living(&observed),
+        identity,
+        spec,
+        platform,
+        observed,
+        now,
+    })
+}
+
+/// The bytes of the composite resource; none reads like an empty object.
+fn composite(request: &RunFunctionRequest) -> &[u8] {
+    let state: Option<&State> = request.observed.as_ref();
+    let resource = state
+        .and_then(|state| state.composite.as_ref())
+        .and_then(|composite| composite.resource.as_ref());
+    resource.map_or(&[], |bytes| bytes)
+}
+
+/// What the composite resource says it is, for the log line; empty where it does not.
+pub fn head_for_log(request: &RunFunctionRequest) -> Head {
+    wire::read(composite(request)).unwrap_or_default()
+}
+
+/// Its conditions, by type; none where they cannot be read.
+pub fn conditions_for_refusal(request: &RunFunctionRequest) -> BTreeMap<String, Condition> {
+    conditions(composite(request))
+}
+
+fn head(composite: &[u8]) -> Result<Head, Vec<Problem>> {
+    let head: Head = wire::read(composite).map_err(unreadable("observed.composite"))?;
+    if head.api_version == API_VERSION && head.kind == KIND {
+        return Ok(head);
+    }
+    let (path, given, served) = if head.kind == KIND {
+        ("apiVersion", &head.api_version, API_VERSION)
+    } else {
+        ("kind", &head.kind, KIND)
+    };
+    Err(vec![Problem::new(
+        path,
+        format!("cannot be {given:?}: this function serves {served} of {API_VERSION}"),
+    )])
+}
+
+/// The API server has checked the spec against its schema; what a preview gives has not been checked. So the whole is
+/// only looked at when the typed read fails: then every problem is told, not only the first.
+fn spec(composite: &[u8]) -> Result<PlanaClientSpec, Vec<Problem>> {
+    let error = match wire::read::<Spec>(composite) {
+        Ok(Spec { spec }) => return Ok(spec),
+        Err(error) => error,
+    };
+    let whole = wire::to_json(composite).map_err(unreadable("spec"))?;
+    let problems = check::plana_client_problems(whole.get("spec").unwrap_or(&Value::Null));
+    if problems.is_empty() {
+        Err(unreadable("spec")(error))
+    } else {
+        Err(problems)
+    }
+}
+
+fn time(context: Option<&Bytes>, now: Timestamp) -> Result<Timestamp, Vec<Problem>> {
+    let path = format!("context[{NOW_CONTEXT_KEY:?}]");
+    let Some(context) = context else { return Ok(now) };
+    let Context { now: fixed } = wire::read(context).map_err(unreadable("context"))?;
+    let Some(text) = fixed else { return Ok(now) };
+    let wrong = || format!("cannot be {text:?}: must be a time like 2026-01-31T02:00:00Z");
+    text.parse().map_err(|_| vec![Problem::new(path, wrong())])
+}
+
+fn status(composite: &[u8]) -> Result<PlanaClientStatus, Vec<Problem>> {
+    let Status { status } = wire::read(composite).map_err(unreadable("status"))?;
+    Ok(status.unwrap_or_default())
+}
+
+fn conditions(composite: &[u8]) -> BTreeMap<String, Condition> {
+    let Conditions { status } = wire::read(composite).unwrap_or_default();
+    status
+        .conditions
+        .into_iter()
+        .map(|condition| (condition.r#type.clone(), condition))
+        .collect()
+}
+
+/// The major of a tenant's database is in its status; should that be lost, it is in the name of its template.
+fn living(observed: &Observed) -> Living {
+    let recorded = observed.status.odoo_version.as_deref().and_then(parse_major);
+    let template = observed
+        .database
+        .as_ref()
+        .and_then(|database| database.spec.for_provider.template.as_deref());
+    let cloned = template.and_then(|template| {
+        let (_, rest) = template.split_once("-template-")?;
+        parse_major(rest.split('.').next()?)
+    });
+    Living {
+        serving: recorded.or(cloned),
+        routed: observed.routes.keys().copied().collect(),
+    }
+}
+
+/// A part of the request that cannot be read.
+pub(super) fn unreadable(path: &str) -> impl Fn(ReadError) -> Vec<Problem> {
+    let path = path.to_owned();
+    move |error| {
+        let inner = error.path();
+        let full = match inner {
+            "" => path.clone(),
+            _ if inner.starts_with(path.as_str()) || path == "observed.composite" => inner.to_owned(),
+            _ => format!("{path}.{inner}"),
+        };
+        vec![Problem::new(full, error.kind().to_string())]
+    }
+}

@@ -1,0 +1,134 @@
+//! Observed composed resources and required resources -> [`Observed`].
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+
+use super::{
+    super::{
+        proto::v1::{Resource, RunFunctionRequest},
+        wire,
+    },
+    Head, unreadable,
+};
+use crate::{
+    api::check::Problem,
+    names::ResourceName,
+    observed::{Observed, Required},
+};
+
+/// What begins the names of questions for Secrets.
+const SECRET_QUESTION: &str = "secret-";
+
+/// Reads the composed resources that are ours; those of other functions are none of our business.
+pub fn observed(resources: &BTreeMap<String, Resource>) -> Result<Observed, Vec<Problem>> {
+    let mut observed = Observed::default();
+    let mut problems = Vec::new();
+    for (text, resource) in resources {
+        let Some(name) = ResourceName::parse(text) else {
+            continue;
+        };
+        let path = format!("observed.resources[{text:?}]");
+        if let Err(found) = add(&mut observed, name, resource, &path) {
+            problems.extend(found);
+        }
+    }
+    if problems.is_empty() {
+        Ok(observed)
+    } else {
+        Err(problems)
+    }
+}
+
+fn add(
+    observed: &mut Observed,
+    name: ResourceName,
+    resource: &Resource,
+    path: &str,
+) -> Result<(), Vec<Problem>> {
+    let bytes = resource.resource.as_deref().unwrap_or_default();
+    let head: Head = view(bytes, path)?;
+    let (api_version, kind) = expected(&name);
+    if head.api_version != api_version || head.kind != kind {
+        let given = format!("{} of {}", head.kind, head.api_version);
+        let message =
+            format!("cannot be {given:?}: must be {kind} of {api_version}; nothing is changed until it is");
+        return Err(vec![Problem::new(format!("{path}.kind"), message)]);
+    }
+    if head.metadata.name.is_empty() {
+        let message = "cannot be absent: the observation is incomplete; nothing is changed until it is whole";
+        return Err(vec![Problem::new(format!("{path}.metadata.name"), message)]);
+    }
+    match name {
+        ResourceName::Database => observed.database = Some(view(bytes, path)?),
+        ResourceName::Backup => observed.backup = Some(view(bytes, path)?),
+        ResourceName::Guard => observed.guard = Some(view(bytes, path)?),
+        ResourceName::Route(major) => {
+            observed.routes.insert(major, view(bytes, path)?);
+        }
+        ResourceName::Job(step, hash) => {
+            observed.jobs.insert((step, hash), view(bytes, path)?);
+        }
+        ResourceName::Secret(purpose, namespace) => {
+            observed
+                .secret_copies
+                .insert((purpose, namespace), view(bytes, path)?);
+        }
+    }
+    Ok(())
+}
+
+fn expected(name: &ResourceName) -> (&'static str, &'static str) {
+    match name {
+        ResourceName::Database => ("postgresql.sql.crossplane.io/v1alpha1", "Database"),
+        ResourceName::Backup => ("batch/v1", "CronJob"),
+        ResourceName::Guard => ("protection.crossplane.io/v1beta1", "ClusterUsage"),
+        ResourceName::Route(_) => ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+        ResourceName::Job(..) => ("batch/v1", "Job"),
+        ResourceName::Secret(..) => ("v1", "Secret"),
+    }
+}
+
+/// Reads the answers to our questions.
+pub fn required(request: &RunFunctionRequest) -> Result<Required, Vec<Problem>> {
+    let mut required = Required::default();
+    let mut problems = Vec::new();
+    for (question, resources) in &request.required_resources {
+        let path = format!("required_resources[{question:?}]");
+        let bytes = match resources.items.as_slice() {
+            [] => None,
+            [item] => Some(item.resource.as_deref().unwrap_or_default()),
+            items => {
+                let message = format!("cannot be {} objects: one was asked for by its name", items.len());
+                problems.push(Problem::new(path, message));
+                continue;
+            }
+        };
+        let read = if question.starts_with(SECRET_QUESTION) {
+            bytes.map(|bytes| view(bytes, &path)).transpose().map(|secret| {
+                required.secrets.insert(question.clone(), secret);
+            })
+        } else {
+            bytes.map(|bytes| view(bytes, &path)).transpose().map(|object| {
+                required.objects.insert(question.clone(), object);
+            })
+        };
+        problems.extend(read.err().into_iter().flatten());
+    }
+    for (question, schema) in &request.required_schemas {
+        let known = schema
+            .openapi_v3
+            .as_ref()
+            .is_some_and(|schema| !schema.is_empty());
+        required.kinds.insert(question.clone(), known);
+    }
+    if problems.is_empty() {
+        Ok(required)
+    } else {
+        Err(problems)
+    }
+}
+
+fn view<T: DeserializeOwned>(bytes: &[u8], path: &str) -> Result<T, Vec<Problem>> {
+    wire::read(bytes).map_err(unreadable(path))
+}

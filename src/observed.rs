@@ -1,0 +1,118 @@
+//! What is in the cluster: composed resources by name, and the objects that we asked for.
+//!
+//! In: typed views of observed objects, each holding only the fields that a decision needs (`function::read` fills
+//! them). Out: answers to questions such as "is the Job done". Absent and present are kept apart by `Option`, not
+//! asked for, absent and found by [`Lookup`]; what cannot be read never gets here, it ends the call without a change.
+
+pub mod database;
+pub mod job;
+pub mod object;
+pub mod route;
+
+use std::collections::BTreeMap;
+
+pub use self::{
+    database::DatabaseView,
+    job::JobView,
+    object::{BackupView, Condition, GuardView, ObjectView, SecretView},
+    route::RouteView,
+};
+use crate::{
+    api::plana_client::PlanaClientStatus,
+    names::{SecretPurpose, Step},
+};
+
+/// Everything that was observed of a tenant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// The status that the composite resource has.
+    pub status: PlanaClientStatus,
+    /// Its conditions, by type.
+    pub conditions: BTreeMap<String, Condition>,
+    /// Whether somebody tried to delete it (and the guard refused).
+    pub deletion_attempted: bool,
+    /// The Database.
+    pub database: Option<DatabaseView>,
+    /// The routes, by the major that they lead to.
+    pub routes: BTreeMap<u32, RouteView>,
+    /// The CronJob.
+    pub backup: Option<BackupView>,
+    /// The guard.
+    pub guard: Option<GuardView>,
+    /// The Jobs, by step and hash.
+    pub jobs: BTreeMap<(Step, String), JobView>,
+    /// Our copies of Secrets, by purpose and namespace.
+    pub secret_copies: BTreeMap<(SecretPurpose, String), SecretView>,
+    /// What we asked for.
+    pub required: Required,
+}
+
+/// The answers to what we asked for, by the name of the question.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Required {
+    /// Objects whose existence was asked for.
+    pub objects: BTreeMap<String, Option<ObjectView>>,
+    /// Secrets.
+    pub secrets: BTreeMap<String, Option<SecretView>>,
+    /// Whether the API server knows a kind.
+    pub kinds: BTreeMap<String, bool>,
+}
+
+/// The answer to a question to the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup<T> {
+    /// Not asked yet: Crossplane calls again with the answer.
+    Pending,
+    /// Asked, and there is none.
+    Absent,
+    /// Asked, and found.
+    Found(T),
+}
+
+impl Required {
+    /// The object of that question.
+    #[must_use]
+    pub fn object(&self, question: &str) -> Lookup<&ObjectView> {
+        look_up(&self.objects, question)
+    }
+
+    /// The Secret of that question.
+    #[must_use]
+    pub fn secret(&self, question: &str) -> Lookup<&SecretView> {
+        look_up(&self.secrets, question)
+    }
+
+    /// Whether the API server knows the kind of that question.
+    #[must_use]
+    pub fn kind(&self, question: &str) -> Lookup<()> {
+        match self.kinds.get(question) {
+            None => Lookup::Pending,
+            Some(false) => Lookup::Absent,
+            Some(true) => Lookup::Found(()),
+        }
+    }
+}
+
+fn look_up<'a, T>(answers: &'a BTreeMap<String, Option<T>>, question: &str) -> Lookup<&'a T> {
+    match answers.get(question) {
+        None => Lookup::Pending,
+        Some(None) => Lookup::Absent,
+        Some(Some(found)) => Lookup::Found(found),
+    }
+}
+
+impl Observed {
+    /// The Jobs of a step, by hash.
+    pub fn jobs_of(&self, step: Step) -> impl Iterator<Item = (&str, &JobView)> {
+        self.jobs
+            .iter()
+            .filter(move |((of, _), _)| *of == step)
+            .map(|((_, hash), job)| (hash.as_str(), job))
+    }
+
+    /// Whether the status that the cluster has records a step as done.
+    #[must_use]
+    pub fn is_recorded(&self, step: Step) -> bool {
+        self.status.done.contains_key(step.as_str())
+    }
+}

@@ -1,0 +1,146 @@
+//! Views of objects that need few words: metadata, conditions, Secrets, the CronJob, the guard.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::function::wire::RawValue;
+
+/// The metadata that decisions need.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Metadata {
+    /// Name.
+    pub name: String,
+    /// Namespace; empty for what is cluster-scoped.
+    pub namespace: String,
+    /// UID.
+    pub uid: String,
+    /// Counts changes of the spec.
+    pub generation: i64,
+    /// When it was created.
+    pub creation_timestamp: Option<String>,
+    /// When somebody asked for its deletion.
+    pub deletion_timestamp: Option<String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Owners.
+    pub owner_references: Vec<OwnerReference>,
+}
+
+/// An owner.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OwnerReference {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Whether it is the one that manages the object.
+    pub controller: bool,
+}
+
+/// A condition of an object.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Condition {
+    /// Its type.
+    pub r#type: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// Why, in one word.
+    pub reason: String,
+    /// Why, in a sentence.
+    pub message: String,
+    /// The generation that it speaks of; zero when it does not say.
+    pub observed_generation: i64,
+}
+
+/// Any object.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct ObjectView {
+    /// Its metadata.
+    pub metadata: Metadata,
+}
+
+/// A Secret. Its values are never decoded, only handed on.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct SecretView {
+    /// Its metadata.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// Its type.
+    #[serde(default = "opaque")]
+    pub r#type: String,
+    /// Its data, undecoded.
+    pub data: Option<RawValue>,
+}
+
+/// The CronJob of a tenant's backups.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct BackupView {
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// Its status.
+    pub status: BackupViewStatus,
+}
+
+/// The status of a CronJob.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BackupViewStatus {
+    /// When a Job of it last succeeded.
+    pub last_successful_time: Option<String>,
+    /// When a Job of it was last started.
+    pub last_schedule_time: Option<String>,
+}
+
+/// The `ClusterUsage` that guards the composite resource.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct GuardView {
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// Its spec.
+    pub spec: GuardViewSpec,
+}
+
+/// The spec of a `ClusterUsage`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GuardViewSpec {
+    /// Whether a refused deletion is sent again once the usage is gone.
+    pub replay_deletion: bool,
+}
+
+fn opaque() -> String {
+    "Opaque".to_owned()
+}
+
+impl Metadata {
+    /// The owner that manages the object.
+    #[must_use]
+    pub fn controller(&self) -> Option<&OwnerReference> {
+        self.owner_references.iter().find(|owner| owner.controller)
+    }
+}
+
+impl Condition {
+    /// Whether it is true of the object as it is: a condition that speaks of an older generation does not count.
+    #[must_use]
+    pub fn holds(&self, generation: i64) -> bool {
+        self.status == "True" && (self.observed_generation == 0 || self.observed_generation >= generation)
+    }
+}
+
+/// The condition of a type.
+#[must_use]
+pub fn find<'a>(conditions: &'a [Condition], r#type: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.r#type == r#type)
+}

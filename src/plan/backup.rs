@@ -1,0 +1,124 @@
+//! The tenant's backups: whether the CronJob may exist, and whether it does what it is for.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::batch::v1::JobSpec;
+
+use super::{ConditionState, Question, Questions, WaitingOn, steps::Context};
+use crate::{
+    blueprint, defaults,
+    names::{CRON_JOB_NAME_MAXIMUM_BYTES, SecretPurpose, Slug, shorten},
+    observed::BackupView,
+};
+
+/// The nightly Job, and the condition.
+pub struct BackupDecision {
+    /// `None`: there is to be no CronJob yet.
+    pub job: Option<JobSpec>,
+    /// Whether backups are made.
+    pub condition: ConditionState,
+}
+
+/// The name of a tenant's CronJob.
+#[must_use]
+pub fn name(slug: &Slug) -> String {
+    shorten(&format!("{slug}-backup"), CRON_JOB_NAME_MAXIMUM_BYTES)
+}
+
+/// Plans the backups; they may begin once `gate` is open.
+pub fn plan(
+    context: &Context<'_>,
+    gate: Result<(), WaitingOn>,
+    questions: &mut Questions,
+    now: Timestamp,
+) -> BackupDecision {
+    let Context {
+        tenant,
+        observed,
+        secrets,
+    } = context;
+    let job = || Some(blueprint::backup(tenant, &secrets.names));
+    if let Some(view) = &observed.backup {
+        return BackupDecision {
+            job: job(),
+            condition: condition(view, tenant.backup.is_nightly, now),
+        };
+    }
+    let may_come = gate
+        .and_then(|()| {
+            secrets.check(
+                &[SecretPurpose::Database, SecretPurpose::Store],
+                &tenant.backup.namespace,
+            )
+        })
+        .and_then(|()| {
+            let question = Question {
+                api_version: "batch/v1",
+                kind: "CronJob",
+                namespace: Some(tenant.backup.namespace.clone()),
+                name: name(&tenant.slug),
+            };
+            questions.name_is_free("backup", question, observed, &tenant.uid)
+        });
+    match may_come {
+        // On its way: it counts once it is seen.
+        Ok(()) => BackupDecision {
+            job: job(),
+            condition: ConditionState::Waits(WaitingOn::BackupCreating),
+        },
+        Err(waiting) => BackupDecision {
+            job: None,
+            condition: ConditionState::Waits(waiting),
+        },
+    }
+}
+
+fn condition(view: &BackupView, is_nightly: bool, now: Timestamp) -> ConditionState {
+    let last = &view.status.last_successful_time;
+    let since = last.as_ref().or(view.metadata.creation_timestamp.as_ref());
+    // A time that cannot be read is no reason for an alarm: the CronJob is there.
+    let age = since
+        .and_then(|time| time.parse::<Timestamp>().ok())
+        .map(|time| now.duration_since(time));
+    if is_nightly && age.is_some_and(|age| age > SignedDuration::from_hours(defaults::BACKUP_OVERDUE_HOURS)) {
+        return ConditionState::Waits(WaitingOn::BackupOverdue(last.clone()));
+    }
+    ConditionState::Holds("Scheduled", "backups are scheduled".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::object::{BackupViewStatus, Metadata};
+
+    fn view(created: &str, last: Option<&str>) -> BackupView {
+        BackupView {
+            metadata: Metadata {
+                creation_timestamp: Some(created.to_owned()),
+                ..Metadata::default()
+            },
+            status: BackupViewStatus {
+                last_successful_time: last.map(str::to_owned),
+                last_schedule_time: None,
+            },
+        }
+    }
+
+    fn reason(view: &BackupView, is_nightly: bool, now: &str) -> String {
+        condition(view, is_nightly, now.parse().unwrap()).reason()
+    }
+
+    #[test]
+    fn a_night_without_a_backup_is_told() {
+        let made = view("2026-01-01T00:00:00Z", Some("2026-01-02T02:00:00Z"));
+        assert_eq!(reason(&made, true, "2026-01-03T04:00:00Z"), "Scheduled");
+        assert_eq!(reason(&made, true, "2026-01-03T04:00:01Z"), "BackupOverdue");
+        assert_eq!(reason(&made, false, "2026-02-03T04:00:01Z"), "Scheduled");
+        let never = view("2026-01-01T00:00:00Z", None);
+        assert_eq!(reason(&never, true, "2026-01-01T12:00:00Z"), "Scheduled");
+        assert_eq!(reason(&never, true, "2026-01-03T00:00:00Z"), "BackupOverdue");
+        assert_eq!(
+            reason(&view("not a time", None), true, "2026-01-03T00:00:00Z"),
+            "Scheduled"
+        );
+    }
+}

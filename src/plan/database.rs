@@ -1,0 +1,101 @@
+//! The tenant's Database: whether it may exist, and what provider-sql may do to it.
+//!
+//! provider-sql takes over a database that exists without asking, makes one anew that somebody dropped, and drops it with
+//! its object (v0.16). So it may make the database once, and from the moment that the tenant's marker in it is proven
+//! it may only look: a database that is lost is then a condition, never an empty clone under a customer's name.
+
+use super::{Question, Questions, WaitingOn};
+use crate::{
+    names::Step,
+    observed::{DatabaseView, Observed, database::DatabaseState, job::JobOutcome},
+    tenant::Tenant,
+};
+
+/// What provider-sql may do to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policies {
+    /// Look at it, and make it when it is not there.
+    ObserveAndCreate,
+    /// Look at it.
+    ObserveOnly,
+}
+
+impl Policies {
+    /// The policies as the Database has them.
+    #[must_use]
+    pub fn as_slice(self) -> &'static [&'static str] {
+        match self {
+            Self::ObserveAndCreate => &["Observe", "Create"],
+            Self::ObserveOnly => &["Observe"],
+        }
+    }
+}
+
+/// Whether there is to be a Database, with which policies, or what it waits for.
+pub fn plan(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> Result<Policies, WaitingOn> {
+    if observed.database.is_none() {
+        let question = Question {
+            api_version: "postgresql.sql.crossplane.io/v1alpha1",
+            kind: "Database",
+            namespace: None,
+            name: tenant.database.to_string(),
+        };
+        questions.name_is_free("database", question, observed, &tenant.uid)?;
+    }
+    Ok(policies(tenant, observed))
+}
+
+fn policies(tenant: &Tenant, observed: &Observed) -> Policies {
+    let is_proven = observed.is_recorded(Step::TenantInit)
+        || observed
+            .jobs_of(Step::TenantInit)
+            .any(|(_, job)| matches!(job.outcome(), JobOutcome::Complete { .. }));
+    // Once it may only look, it stays so, even if the record of the proof is lost with the status.
+    let was_released = observed
+        .database
+        .as_ref()
+        .is_some_and(|database| database.is_observed_only());
+    if is_proven || was_released || tenant.adopt.is_some() {
+        Policies::ObserveOnly
+    } else {
+        Policies::ObserveAndCreate
+    }
+}
+
+/// Open once the database is there.
+pub fn is_available(observed: &Observed) -> Result<(), WaitingOn> {
+    match observed.database.as_ref().map(DatabaseView::state) {
+        Some(DatabaseState::Available) => Ok(()),
+        Some(DatabaseState::Creating | DatabaseState::Stuck(_)) | None => Err(WaitingOn::DatabaseNotReady),
+    }
+}
+
+/// Open once provider-sql has been seen to be only looking.
+pub fn is_released(observed: &Observed) -> Result<(), WaitingOn> {
+    let released = observed
+        .database
+        .as_ref()
+        .is_some_and(|database| database.is_observed_only());
+    if released {
+        Ok(())
+    } else {
+        Err(WaitingOn::DatabaseNotReleased)
+    }
+}
+
+/// What keeps the database, before what keeps the step that makes it the tenant's.
+pub fn trouble(
+    tenant: &Tenant,
+    observed: &Observed,
+    exists: &Result<Policies, WaitingOn>,
+) -> Option<WaitingOn> {
+    if let Err(waiting) = exists {
+        return Some(waiting.clone());
+    }
+    let creating = || WaitingOn::DatabaseCreating(tenant.database.to_string());
+    match observed.database.as_ref().map(DatabaseView::state) {
+        None | Some(DatabaseState::Creating) => Some(creating()),
+        Some(DatabaseState::Stuck(trouble)) => Some(WaitingOn::Database(trouble)),
+        Some(DatabaseState::Available) => None,
+    }
+}

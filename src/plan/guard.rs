@@ -1,0 +1,69 @@
+//! The guard: a `ClusterUsage` of the composite resource by itself, so that a deletion goes through the function.
+//!
+//! Crossplane does not call functions for a composite resource that is being deleted (all 2.x releases). Its webhook
+//! for usages refuses the deletion, notes the attempt in an annotation, and, where the usage says so, sends the
+//! deletion again once the usage is gone. So the guard stays as long as something is to be done before.
+//!
+//! The annotation does not say when the attempt was. One that was refused because the tenant was protected must not
+//! come back to life when the protection is switched off later, so it is remembered in status.
+
+use super::{ConditionState, WaitingOn};
+use crate::{observed::Observed, tenant::Tenant};
+
+/// The guard as it is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuardPlan {
+    /// Whether a refused deletion is sent again once the guard is gone.
+    pub replay_deletion: bool,
+    /// Whether it is there.
+    pub ready: bool,
+}
+
+/// The guard, its condition, and whether a refused deletion is remembered.
+pub struct GuardDecision {
+    /// `None`: it is released.
+    pub guard: Option<GuardPlan>,
+    /// What deleting does now.
+    pub condition: ConditionState,
+    /// Whether a deletion was refused and is not to come back to life.
+    pub refused: bool,
+}
+
+/// Plans the guard.
+pub fn plan(tenant: &Tenant, observed: &Observed) -> GuardDecision {
+    let attempted = observed.deletion_attempted;
+    let refused = attempted && (tenant.deletion_protection || observed.status.deletion_refused);
+    if attempted && !refused {
+        let condition = ConditionState::Waits(WaitingOn::DeletionReleased);
+        return GuardDecision {
+            guard: None,
+            condition,
+            refused,
+        };
+    }
+    let guard = GuardPlan {
+        replay_deletion: !tenant.deletion_protection,
+        ready: observed.guard.is_some(),
+    };
+    let condition = if refused {
+        ConditionState::Waits(WaitingOn::DeletionRefused)
+    } else if !guard.ready {
+        ConditionState::Waits(WaitingOn::GuardCreating)
+    } else if tenant.deletion_protection {
+        ConditionState::Holds(
+            "Protected",
+            "deleting is refused until spec.deletionProtection is false".to_owned(),
+        )
+    } else {
+        ConditionState::Holds(
+            "Armed",
+            "deleting removes the route, the backup schedule and the Jobs; the database, its backups and the filestore stay"
+                .to_owned(),
+        )
+    };
+    GuardDecision {
+        guard: Some(guard),
+        condition,
+        refused,
+    }
+}

@@ -1,0 +1,78 @@
+//! What no plan may ever say.
+//!
+//! In: a plan and what it was made from. Out: every rule that it breaks, in words. Checked in debug builds on every
+//! plan, and by the tests on every plan of every life.
+
+use super::{JobPlan, Plan, Policies};
+use crate::{
+    names::Step,
+    observed::{Observed, job::JobOutcome},
+};
+
+/// The rules that a plan breaks.
+#[must_use]
+pub fn violations(plan: &Plan, observed: &Observed) -> Vec<String> {
+    let mut violations = Vec::new();
+    let mut check = |holds: bool, rule: &str| {
+        if !holds {
+            violations.push(rule.to_owned());
+        }
+    };
+    let is_proven = plan.done.contains_key(&Step::TenantInit);
+    let may_create = plan.database == Some(Policies::ObserveAndCreate);
+    check(
+        !(is_proven && may_create),
+        "a database that is proven may only be looked at",
+    );
+    check(
+        observed.database.is_none() || plan.database.is_some(),
+        "a Database that is there stays",
+    );
+    check(
+        observed.backup.is_none() || plan.backup.is_some(),
+        "a backup schedule that is there stays",
+    );
+    for step in Step::ALL {
+        let recorded = observed.is_recorded(step);
+        let jobs = plan.jobs.iter().filter(|job| step_of(job) == step).count();
+        check(jobs <= 1, &format!("{} has at most one Job", step.as_str()));
+        check(
+            !(recorded && jobs > 0),
+            &format!("{} is recorded and does not run again", step.as_str()),
+        );
+        check(
+            !recorded || plan.done.contains_key(&step),
+            &format!("the record of {} stays", step.as_str()),
+        );
+        let completed = observed
+            .jobs_of(step)
+            .any(|(_, job)| matches!(job.outcome(), JobOutcome::Complete { .. }));
+        check(
+            !completed || recorded || jobs == 1,
+            &format!("the Job of {} stays until status has its record", step.as_str()),
+        );
+        let running = observed
+            .jobs_of(step)
+            .any(|(_, job)| job.outcome() == JobOutcome::Running);
+        check(
+            !running || recorded || jobs == 1,
+            &format!("a running Job of {} stays", step.as_str()),
+        );
+    }
+    check(
+        plan.routes.is_empty() || is_proven || !observed.routes.is_empty(),
+        "no route before the database is proven",
+    );
+    check(
+        plan.backup.is_none() || is_proven || observed.backup.is_some(),
+        "no backup before the database is proven",
+    );
+    violations
+}
+
+fn step_of(job: &JobPlan) -> Step {
+    match job {
+        JobPlan::Run(blueprint) => blueprint.step,
+        JobPlan::Keep(kept) => kept.step,
+    }
+}

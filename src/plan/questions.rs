@@ -1,0 +1,84 @@
+//! What a plan needs to know from the cluster, and the answers.
+//!
+//! Crossplane calls again with the answers, until two calls in a row ask the same. So a question is asked on every call
+//! for as long as it matters, whether it was answered or not.
+
+use std::collections::BTreeMap;
+
+use super::{WaitingOn, waiting::TakenName};
+use crate::observed::{Lookup, Observed};
+
+/// The name of the question whether the cluster knows `HTTPRoute`.
+pub const HTTP_ROUTE_KIND: &str = "http-route";
+
+/// An object or a kind that we ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// `apiVersion`.
+    pub api_version: &'static str,
+    /// `kind`.
+    pub kind: &'static str,
+    /// Namespace; `None` for what is cluster-scoped.
+    pub namespace: Option<String>,
+    /// Name.
+    pub name: String,
+}
+
+/// All questions of a plan, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Questions {
+    /// Objects.
+    pub objects: BTreeMap<String, Question>,
+    /// Kinds, as `apiVersion` and `kind`.
+    pub kinds: BTreeMap<&'static str, (&'static str, &'static str)>,
+}
+
+impl Questions {
+    /// Asks whether a name that we are about to take is free. An object that nobody manages would be adopted by
+    /// force, and deleted with the composite resource; one that somebody manages would be refused for ever.
+    pub fn name_is_free(
+        &mut self,
+        key: &str,
+        question: Question,
+        observed: &Observed,
+        uid: &str,
+    ) -> Result<(), WaitingOn> {
+        let Question {
+            kind,
+            namespace,
+            name,
+            ..
+        } = &question;
+        let (kind, full_name) = (*kind, full_name(namespace.as_deref(), name));
+        self.objects.insert(key.to_owned(), question);
+        match observed.required.object(key) {
+            Lookup::Pending => Err(WaitingOn::LookupPending(format!("the {kind} {full_name}"))),
+            Lookup::Absent => Ok(()),
+            Lookup::Found(object) => match object.metadata.controller() {
+                // Ours: made by a call whose result we have not observed yet.
+                Some(owner) if owner.uid == uid => Ok(()),
+                owner => Err(WaitingOn::NameTaken(TakenName {
+                    kind,
+                    name: full_name,
+                    owner: owner.map(|owner| format!("{} {}", owner.kind, owner.name)),
+                })),
+            },
+        }
+    }
+
+    /// Asks whether the cluster knows `HTTPRoute`: composing a kind that it does not know would stop everything else.
+    pub fn http_route_is_known(&mut self, observed: &Observed) -> Result<(), WaitingOn> {
+        self.kinds
+            .insert(HTTP_ROUTE_KIND, ("gateway.networking.k8s.io/v1", "HTTPRoute"));
+        match observed.required.kind(HTTP_ROUTE_KIND) {
+            Lookup::Pending => Err(WaitingOn::LookupPending("the kind HTTPRoute".to_owned())),
+            Lookup::Absent => Err(WaitingOn::GatewayApiMissing),
+            Lookup::Found(()) => Ok(()),
+        }
+    }
+}
+
+/// Namespace and name of an object, as kubectl writes them.
+pub fn full_name(namespace: Option<&str>, name: &str) -> String {
+    namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
+}

@@ -1,0 +1,245 @@
+//! The Secrets of a tenant's Jobs: what they are called where the Jobs run, and which are missing.
+//!
+//! A Job uses the platform's Secret when its namespace has it. Where there is none, the tenant gets a copy of its own:
+//! one copy for all tenants would belong to the first of them, and go when it goes.
+
+use super::{Question, Questions, WaitingOn, questions::full_name};
+use crate::{
+    blueprint::SecretNames,
+    function::wire::RawValue,
+    names::{ResourceName, SecretPurpose, Step},
+    observed::{Lookup, Observed, SecretView},
+    tenant::{SecretName, Tenant},
+};
+
+/// A tenant's copy of a Secret.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SecretCopy {
+    /// Its composition resource name.
+    pub resource: ResourceName,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub r#type: String,
+    /// Its data, undecoded.
+    pub data: Option<RawValue>,
+    /// Whether it is there.
+    pub ready: bool,
+}
+
+/// The Secrets of a tenant.
+#[derive(Default)]
+pub struct Secrets {
+    /// What they are called.
+    pub names: SecretNames,
+    /// The copies that are to exist.
+    pub copies: Vec<SecretCopy>,
+    /// What keeps one from being used.
+    pub missing: Vec<(SecretPurpose, String, WaitingOn)>,
+}
+
+/// A Secret that Jobs in a namespace need.
+struct Need {
+    purpose: SecretPurpose,
+    source: SecretName,
+    namespace: String,
+    /// Whether everything that uses it is there already, so that it need not be looked for again.
+    settled: bool,
+}
+
+/// What a question found.
+enum Source {
+    Plain,
+    Copy(SecretView),
+    Missing(WaitingOn),
+}
+
+impl Secrets {
+    /// Whether a purpose can be served in a namespace.
+    pub fn check(&self, purposes: &[SecretPurpose], namespace: &str) -> Result<(), WaitingOn> {
+        let missing = self
+            .missing
+            .iter()
+            .find(|(purpose, at, _)| purposes.contains(purpose) && at == namespace);
+        missing.map_or(Ok(()), |(_, _, waiting)| Err(waiting.clone()))
+    }
+}
+
+/// Finds the Secrets of a tenant.
+pub fn plan(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> Secrets {
+    let mut secrets = Secrets::default();
+    for need in needs(tenant, observed) {
+        let Need {
+            purpose,
+            source,
+            namespace,
+            ..
+        } = &need;
+        let key = (*purpose, namespace.clone());
+        let copy_name = format!("{}-{}", tenant.slug, source.name);
+        let name = match find(&need, observed, questions) {
+            Source::Plain => source.name.clone(),
+            Source::Copy(view) => {
+                secrets.copies.push(SecretCopy {
+                    resource: ResourceName::Secret(*purpose, namespace.clone()),
+                    namespace: namespace.clone(),
+                    name: copy_name.clone(),
+                    r#type: view.r#type,
+                    data: view.data,
+                    ready: observed.secret_copies.contains_key(&key),
+                });
+                copy_name
+            }
+            Source::Missing(waiting) => {
+                // An image may need no login, so a missing one keeps nothing back.
+                if *purpose != SecretPurpose::Pull {
+                    secrets.missing.push((*purpose, namespace.clone(), waiting));
+                }
+                source.name.clone()
+            }
+        };
+        secrets.names.insert(*purpose, namespace, name);
+    }
+    secrets
+}
+
+fn needs(tenant: &Tenant, observed: &Observed) -> Vec<Need> {
+    let notices = &tenant.notices;
+    let control = &tenant.jobs.namespace;
+    let init_done = observed.is_recorded(Step::TenantInit);
+    let smoke_done = observed.is_recorded(Step::TenantSmoke);
+    let backup_there = observed.backup.is_some();
+    let mut needs = Vec::new();
+    let mut add = |purpose, source: Option<&SecretName>, namespace: &String, settled| {
+        needs.extend(source.map(|source| Need {
+            purpose,
+            source: source.clone(),
+            namespace: namespace.clone(),
+            settled,
+        }));
+    };
+    let notice_done = |step| observed.is_recorded(step);
+    let all_notices_done = [
+        Step::RoomCreate,
+        Step::PortalNotify,
+        Step::ErpCallback,
+        Step::EventPublish,
+    ]
+    .into_iter()
+    .all(notice_done);
+    add(
+        SecretPurpose::Database,
+        Some(&tenant.server.secret),
+        &tenant.release.namespace,
+        init_done,
+    );
+    add(
+        SecretPurpose::Database,
+        Some(&tenant.server.secret),
+        &tenant.backup.namespace,
+        backup_there,
+    );
+    add(
+        SecretPurpose::Store,
+        Some(&tenant.backup.store_secret),
+        &tenant.backup.namespace,
+        backup_there,
+    );
+    let pull = tenant.jobs.pull_secret.as_ref();
+    add(
+        SecretPurpose::Pull,
+        pull,
+        &tenant.release.namespace,
+        init_done && smoke_done,
+    );
+    add(SecretPurpose::Pull, pull, &tenant.backup.namespace, backup_there);
+    add(SecretPurpose::Pull, pull, control, all_notices_done);
+    let matrix = notices.matrix.as_ref().map(|matrix| &matrix.secret);
+    add(
+        SecretPurpose::Matrix,
+        matrix,
+        control,
+        notice_done(Step::RoomCreate),
+    );
+    let portal = notices.portal.as_ref().and_then(|portal| portal.secret.as_ref());
+    add(
+        SecretPurpose::Portal,
+        portal,
+        control,
+        notice_done(Step::PortalNotify),
+    );
+    let erp = notices.erp.as_ref().and_then(|erp| erp.secret.as_ref());
+    add(SecretPurpose::Erp, erp, control, notice_done(Step::ErpCallback));
+    let events = notices.events.as_ref().and_then(|events| events.secret.as_ref());
+    add(
+        SecretPurpose::Events,
+        events,
+        control,
+        notice_done(Step::EventPublish),
+    );
+    // The same Secret for the same purpose in the same namespace, when namespaces coincide, is one need.
+    needs.sort_by(|one, other| (one.purpose, &one.namespace).cmp(&(other.purpose, &other.namespace)));
+    needs.dedup_by(|later, first| {
+        let same = later.purpose == first.purpose && later.namespace == first.namespace;
+        if same {
+            first.settled &= later.settled;
+        }
+        same
+    });
+    needs
+}
+
+fn find(need: &Need, observed: &Observed, questions: &mut Questions) -> Source {
+    let Need {
+        purpose,
+        source,
+        namespace,
+        settled,
+    } = need;
+    let copy = observed.secret_copies.get(&(*purpose, namespace.clone()));
+    if *settled && copy.is_none() {
+        return Source::Plain;
+    }
+    let original = ask(questions, observed, &source.namespace, &source.name);
+    if let Some(copy) = copy {
+        // A copy stays a copy: going back to the platform's Secret would change every Job that names it. It follows
+        // its original, and keeps what it has when that is gone.
+        return match original {
+            Lookup::Found(original) => Source::Copy(original.clone()),
+            Lookup::Pending | Lookup::Absent => Source::Copy(copy.clone()),
+        };
+    }
+    let here = ask(questions, observed, namespace, &source.name);
+    match (here, original) {
+        (Lookup::Found(_), _) => Source::Plain,
+        (Lookup::Absent, Lookup::Found(original)) => Source::Copy(original.clone()),
+        (Lookup::Absent, Lookup::Absent) => Source::Missing(WaitingOn::SecretMissing {
+            name: source.name.clone(),
+            namespace: namespace.clone(),
+            source: source.namespace.clone(),
+        }),
+        (Lookup::Pending, _) | (_, Lookup::Pending) => {
+            let name = full_name(Some(namespace), &source.name);
+            Source::Missing(WaitingOn::LookupPending(format!("the Secret {name}")))
+        }
+    }
+}
+
+fn ask<'a>(
+    questions: &mut Questions,
+    observed: &'a Observed,
+    namespace: &str,
+    name: &str,
+) -> Lookup<&'a SecretView> {
+    let key = format!("secret-{namespace}-{name}");
+    let question = Question {
+        api_version: "v1",
+        kind: "Secret",
+        namespace: Some(namespace.to_owned()),
+        name: name.to_owned(),
+    };
+    questions.objects.insert(key.clone(), question);
+    observed.required.secret(&key)
+}

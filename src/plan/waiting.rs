@@ -1,0 +1,299 @@
+//! What a tenant can wait for, and the words for it.
+//!
+//! A variant's name is the reason of the condition that shows it, so documents, code, status and alerts share one
+//! word. The message says what was seen and, where somebody has to do something, what.
+
+use crate::{
+    names::Step,
+    observed::{
+        database::{DatabaseTrouble, TroubleKind},
+        job::{FailureKind, JobFailure},
+    },
+};
+
+/// What something waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitingOn {
+    /// Crossplane has not answered a question of ours yet.
+    LookupPending(String),
+    /// The database is on its way.
+    DatabaseCreating(String),
+    /// provider-sql is in trouble.
+    Database(DatabaseTrouble),
+    /// An object that we would compose is there and not ours.
+    NameTaken(TakenName),
+    /// A Secret is in neither namespace.
+    SecretMissing {
+        /// Its name.
+        name: String,
+        /// Where it is needed.
+        namespace: String,
+        /// Where it would be copied from.
+        source: String,
+    },
+    /// The step before this one is not done.
+    StepNotDone(Step),
+    /// The database is not there yet.
+    DatabaseNotReady,
+    /// provider-sql has not yet seen that it may only look at the database.
+    DatabaseNotReleased,
+    /// A Job runs.
+    JobRunning(Step, String),
+    /// A Job that failed makes room for one that differs.
+    JobReplacing(Step, String),
+    /// A Job failed.
+    JobFailed {
+        /// What it was to do.
+        step: Step,
+        /// Its namespace and name.
+        job: String,
+        /// Why.
+        failure: JobFailure,
+    },
+    /// The cluster has no Gateway API.
+    GatewayApiMissing,
+    /// A Gateway has not answered.
+    RoutePending(String),
+    /// A Gateway does not take the route.
+    RouteRefused {
+        /// Its namespace and name.
+        gateway: String,
+        /// Its reason.
+        reason: String,
+        /// Its message.
+        message: String,
+    },
+    /// The backup schedule is on its way.
+    BackupCreating,
+    /// Backups ought to have been made and were not.
+    BackupOverdue(Option<String>),
+    /// A newer major is wanted than the one that serves.
+    UpgradeRequired {
+        /// What serves.
+        serving: u32,
+        /// What is wanted.
+        wanted: u32,
+    },
+    /// An older major is wanted than the one that serves.
+    RestoreRequired {
+        /// What serves.
+        serving: u32,
+        /// What is wanted.
+        wanted: u32,
+    },
+    /// The guard is on its way.
+    GuardCreating,
+    /// Somebody tried to delete a tenant that is protected.
+    DeletionRefused,
+    /// The guard is released; Crossplane sends the deletion again.
+    DeletionReleased,
+}
+
+/// An object that is there and not ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenName {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its namespace and name.
+    pub name: String,
+    /// Kind and name of who manages it.
+    pub owner: Option<String>,
+}
+
+impl WaitingOn {
+    /// The reason, in one word.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::LookupPending(_) => "LookupPending".to_owned(),
+            Self::DatabaseCreating(_) => "DatabaseCreating".to_owned(),
+            Self::Database(trouble) => trouble_reason(trouble.kind).to_owned(),
+            Self::NameTaken(taken) => format!("{}NameTaken", taken.kind),
+            Self::SecretMissing { .. } => "SecretMissing".to_owned(),
+            Self::StepNotDone(step) => format!("{}NotDone", step.reason_word()),
+            Self::DatabaseNotReady => "DatabaseNotReady".to_owned(),
+            Self::DatabaseNotReleased => "DatabaseNotReleased".to_owned(),
+            Self::JobRunning(step, _) => format!("{}Running", step.reason_word()),
+            Self::JobReplacing(step, _) => format!("{}Replacing", step.reason_word()),
+            Self::JobFailed { step, failure, .. } => {
+                format!("{}{}", step.reason_word(), failure_word(failure.kind))
+            }
+            Self::GatewayApiMissing => "GatewayApiMissing".to_owned(),
+            Self::RoutePending(_) => "RoutePending".to_owned(),
+            Self::RouteRefused { .. } => "RouteRefused".to_owned(),
+            Self::BackupCreating => "BackupCreating".to_owned(),
+            Self::BackupOverdue(_) => "BackupOverdue".to_owned(),
+            Self::UpgradeRequired { .. } => "UpgradeRequired".to_owned(),
+            Self::RestoreRequired { .. } => "RestoreRequired".to_owned(),
+            Self::GuardCreating => "GuardCreating".to_owned(),
+            Self::DeletionRefused => "DeletionRefused".to_owned(),
+            Self::DeletionReleased => "DeletionReleased".to_owned(),
+        }
+    }
+
+    /// What is waited for, and what somebody has to do about it.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::LookupPending(what) => format!("waiting for Crossplane to look up {what}"),
+            Self::DatabaseCreating(name) => format!("provider-sql makes the database {name}"),
+            Self::Database(trouble) => format!("{} (provider-sql: {})", way_out(trouble.kind), trouble.message),
+            Self::NameTaken(taken) => taken.message(),
+            Self::SecretMissing { name, namespace, source } if namespace == source => {
+                format!("the Secret {name} is not in namespace {namespace}; put it there")
+            }
+            Self::SecretMissing { name, namespace, source } => format!(
+                "the Secret {name} is in neither namespace {namespace} nor {source}; put it into {source}, from where it is copied"
+            ),
+            Self::StepNotDone(step) => format!("waiting for {}", step.as_str()),
+            Self::DatabaseNotReady => "waiting for the database".to_owned(),
+            Self::DatabaseNotReleased => "waiting until provider-sql may only look at the database".to_owned(),
+            Self::JobRunning(_, job) => format!("the Job {job} runs"),
+            Self::JobReplacing(_, job) => format!("the Job {job} failed and makes room for one with the new settings"),
+            Self::JobFailed { job, failure, .. } => failed(job, failure),
+            Self::GatewayApiMissing => "the cluster does not know HTTPRoute (gateway.networking.k8s.io/v1); install the \
+                Gateway API (a preview needs its schema: --required-schemas)"
+                .to_owned(),
+            Self::RoutePending(gateway) => format!(
+                "the Gateway {gateway} has not answered; if this lasts, it does not exist or nothing handles it"
+            ),
+            Self::RouteRefused { gateway, reason, message } => {
+                format!("the Gateway {gateway} refuses the route: {reason}: {message}")
+            }
+            Self::BackupCreating => "waiting for the CronJob".to_owned(),
+            Self::BackupOverdue(Some(time)) => {
+                format!("the last backup was made at {time}; look at the Jobs of the CronJob")
+            }
+            Self::BackupOverdue(None) => "no backup was made yet; look at the Jobs of the CronJob".to_owned(),
+            Self::UpgradeRequired { serving, wanted } => format!(
+                "Odoo {serving} serves the tenant and {wanted} is wanted; nothing moves until a TenantUpgrade has carried it over"
+            ),
+            Self::RestoreRequired { serving, wanted } => format!(
+                "Odoo {serving} serves the tenant and {wanted} is wanted; there is no way back but an EnvironmentRestore of a backup of {wanted}: set spec.odooVersion to {serving} again"
+            ),
+            Self::GuardCreating => "waiting for the guard".to_owned(),
+            Self::DeletionRefused => "a deletion was refused, since spec.deletionProtection was true; to delete, set it \
+                to false, remove the annotation usage.crossplane.io/deletion-attempt-with-policy and delete again"
+                .to_owned(),
+            Self::DeletionReleased => "the guard is released; Crossplane sends the deletion again. The database, its \
+                backups and the filestore stay"
+                .to_owned(),
+        }
+    }
+
+    /// Whether it will not pass unless somebody does something.
+    #[must_use]
+    pub fn needs_somebody(&self) -> bool {
+        match self {
+            Self::Database(trouble) => trouble.kind != TroubleKind::TemplateInUse,
+            Self::NameTaken(_)
+            | Self::SecretMissing { .. }
+            | Self::JobFailed { .. }
+            | Self::GatewayApiMissing
+            | Self::RouteRefused { .. }
+            | Self::BackupOverdue(_)
+            | Self::UpgradeRequired { .. }
+            | Self::RestoreRequired { .. }
+            | Self::DeletionRefused => true,
+            Self::LookupPending(_)
+            | Self::DatabaseCreating(_)
+            | Self::StepNotDone(_)
+            | Self::DatabaseNotReady
+            | Self::DatabaseNotReleased
+            | Self::JobRunning(..)
+            | Self::JobReplacing(..)
+            | Self::RoutePending(_)
+            | Self::BackupCreating
+            | Self::GuardCreating
+            | Self::DeletionReleased => false,
+        }
+    }
+
+    /// Whether its end is something that Crossplane may not watch.
+    #[must_use]
+    pub fn is_polled(&self) -> bool {
+        matches!(
+            self,
+            Self::LookupPending(_)
+                | Self::NameTaken(_)
+                | Self::SecretMissing { .. }
+                | Self::GatewayApiMissing
+        )
+    }
+}
+
+impl TakenName {
+    fn message(&self) -> String {
+        let Self { kind, name, owner } = self;
+        let owner = owner.as_ref().map_or_else(|| "nobody".to_owned(), Clone::clone);
+        let advice = match *kind {
+            "Database" => {
+                "if it is this tenant's, delete the Database object (policies without Delete keep the data) and set spec.adoptDatabase"
+            }
+            _ => "delete or rename it",
+        };
+        format!("a {kind} {name} exists already and is managed by {owner}; it is left alone. {advice}")
+    }
+}
+
+fn failure_word(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Failed => "Failed",
+        FailureKind::Refused => "Refused",
+        FailureKind::TimedOut => "TimedOut",
+    }
+}
+
+fn failed(job: &str, failure: &JobFailure) -> String {
+    let what = match failure.kind {
+        FailureKind::Failed => "failed",
+        FailureKind::Refused => "refused to touch what it found, since it is not this tenant's",
+        FailureKind::TimedOut => "took longer than its deadline",
+    };
+    let JobFailure { reason, message, .. } = failure;
+    format!(
+        "the Job {job} {what} ({reason}: {message}); read its log, mend the cause, then delete the Job: it is made again"
+    )
+}
+
+fn trouble_reason(kind: TroubleKind) -> &'static str {
+    match kind {
+        TroubleKind::TemplateMissing => "TemplateMissing",
+        TroubleKind::TemplateInUse => "TemplateInUse",
+        TroubleKind::PermissionDenied => "DatabasePermissionDenied",
+        TroubleKind::RoleMissing => "DatabaseRoleMissing",
+        TroubleKind::CloneTimedOut => "CloneTimedOut",
+        TroubleKind::CreationUncertain => "CreationUncertain",
+        TroubleKind::Lost => "DatabaseLost",
+        TroubleKind::NotConfigured => "ProviderNotConfigured",
+        TroubleKind::Paused => "DatabasePaused",
+        TroubleKind::Other => "DatabaseError",
+    }
+}
+
+fn way_out(kind: TroubleKind) -> &'static str {
+    match kind {
+        TroubleKind::TemplateMissing => {
+            "the template does not exist; make a TemplateSnapshot for this tier and major"
+        }
+        TroubleKind::TemplateInUse => {
+            "somebody is connected to the template; it is tried again, and a template that is sealed takes no connections"
+        }
+        TroubleKind::PermissionDenied => {
+            "provider-sql's login may not do this; make it a member of the maintenance role, and the template a template"
+        }
+        TroubleKind::RoleMissing => "the maintenance role does not exist; create it",
+        TroubleKind::CloneTimedOut => {
+            "cloning the template takes longer than the 60 s that provider-sql waits; make the template smaller or the disk faster"
+        }
+        TroubleKind::CreationUncertain => {
+            "provider-sql was interrupted while it made the database; look whether it is there and whole, then remove the annotation crossplane.io/external-create-pending of the Database"
+        }
+        TroubleKind::Lost => {
+            "the database is gone from the server; it is not made anew under a customer's name: restore a backup, or rename it back"
+        }
+        TroubleKind::NotConfigured => "provider-sql has no ProviderConfig for the server; create it",
+        TroubleKind::Paused => "the Database is paused; remove its annotation crossplane.io/paused",
+        TroubleKind::Other => "provider-sql cannot do its work",
+    }
+}
