@@ -79,13 +79,9 @@ pub fn compose(tenant: &Tenant, plan: &Plan) -> Composed {
     let mut add = |name, object, ready| {
         composed.insert(name, Desired { object, ready });
     };
-    if let Some(policies) = plan.database {
-        let database = Box::new(database::compose(tenant, policies));
-        add(
-            ResourceName::Database,
-            Object::Database(database),
-            plan.database_ready,
-        );
+    if let Some(plan) = plan.database {
+        let database = Box::new(database::compose(tenant, plan.policies));
+        add(ResourceName::Database, Object::Database(database), plan.ready);
     }
     if let Some(guard) = plan.guard {
         add(
@@ -107,13 +103,9 @@ pub fn compose(tenant: &Tenant, plan: &Plan) -> Composed {
             add(ResourceName::Route(*major), Object::Route(route), *accepted);
         }
     }
-    if let Some(spec) = &plan.backup {
-        let ready = plan.backup_ready;
-        add(
-            ResourceName::Backup,
-            Object::CronJob(Box::new(backup::compose(tenant, spec.clone()))),
-            ready,
-        );
+    if let Some(plan) = &plan.backup {
+        let backup = Box::new(backup::compose(tenant, plan.job.clone()));
+        add(ResourceName::Backup, Object::CronJob(backup), plan.ready);
     }
     for job in &plan.jobs {
         match job {

@@ -22,5 +22,5 @@ pub mod names;
 pub mod observed;
 pub mod plan;
 pub mod status;
-pub mod tenant;
 pub mod telemetry;
+pub mod tenant;

@@ -24,11 +24,10 @@ pub mod waiting;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::batch::v1::JobSpec;
 
 pub use self::{
-    backup::name as backup_name,
-    database::Policies,
+    backup::{BackupPlan, name as backup_name},
+    database::{DatabasePlan, Policies},
     guard::GuardPlan,
     questions::{Question, Questions},
     secrets::SecretCopy,
@@ -51,10 +50,8 @@ pub struct Plan {
     pub phase: Phase,
     /// Whether the tenant can be used.
     pub ready: bool,
-    /// What provider-sql may do to the database; `None`: there is to be no Database yet.
-    pub database: Option<Policies>,
-    /// Whether the Database is usable.
-    pub database_ready: bool,
+    /// The Database; `None`: there is to be none yet.
+    pub database: Option<DatabasePlan>,
     /// The guard; `None`: it is released.
     pub guard: Option<GuardPlan>,
     /// The tenant's copies of Secrets.
@@ -63,10 +60,8 @@ pub struct Plan {
     pub jobs: Vec<JobPlan>,
     /// The majors that routes are to lead to, and whether the route is usable.
     pub routes: BTreeMap<u32, bool>,
-    /// The nightly Job; `None`: there are to be no backups yet.
-    pub backup: Option<JobSpec>,
-    /// Whether the CronJob is there.
-    pub backup_ready: bool,
+    /// The backups; `None`: there are to be none yet.
+    pub backup: Option<BackupPlan>,
     /// The conditions, all of them.
     pub conditions: BTreeMap<ConditionType, ConditionState>,
     /// The steps that are done.

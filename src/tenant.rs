@@ -126,7 +126,7 @@ pub struct DatabaseServer {
     pub port: u16,
     /// How Jobs connect.
     pub ssl_mode: SslMode,
-    /// provider-sql's ProviderConfig.
+    /// The `ProviderConfig` of provider-sql.
     pub provider_config: String,
     /// Owner of a database that no pool may see.
     pub maintenance_role: String,

@@ -10,7 +10,7 @@
 //!
 //! No value makes it panic or recurse deeper than the schema is.
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 use regex_lite::Regex;
 use serde_json::{Map, Value};
@@ -26,6 +26,9 @@ pub const INPUT_PATH: &str = "input";
 pub const PROBLEMS_MAXIMUM: usize = 50;
 /// Characters of a value or key that are shown.
 const SHOWN_MAXIMUM_CHARACTERS: usize = 40;
+
+static SPEC: LazyLock<Schema> = LazyLock::new(schema::plana_client_spec);
+static PLATFORM: LazyLock<Schema> = LazyLock::new(schema::platform);
 
 /// One thing that is wrong, and the way out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,13 +59,13 @@ impl fmt::Display for Problem {
 /// What is wrong with the spec of a `PLANAClient`.
 #[must_use]
 pub fn plana_client_problems(spec: &Value) -> Vec<Problem> {
-    problems(spec, &schema::plana_client_spec(), SPEC_PATH)
+    problems(spec, &SPEC, SPEC_PATH)
 }
 
 /// What is wrong with the function's input.
 #[must_use]
 pub fn platform_problems(input: &Value) -> Vec<Problem> {
-    let mut found = problems(input, &schema::platform(), INPUT_PATH);
+    let mut found = problems(input, &PLATFORM, INPUT_PATH);
     for (field, expected) in [("apiVersion", INPUT_API_VERSION), ("kind", INPUT_KIND)] {
         if let Some(Value::String(given)) = input.get(field)
             && given != expected

@@ -4,7 +4,7 @@
 //! of a `PLANAClient` and for a Platform, and the two documents made of them ([`document`]). [`super::check`] reads the
 //! same schemas, so what the API server refuses and what the function refuses is written once.
 //!
-//! What no type can say (rules across fields, what must not change) is in [`rules`], as CEL.
+//! What no type can say (rules across fields, what must not change) is CEL, in `rules`.
 
 pub mod document;
 mod rules;

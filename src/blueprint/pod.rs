@@ -88,8 +88,7 @@ impl PodParts {
                 run_as_non_root: Some(true),
                 run_as_user: Some(uid),
                 run_as_group: Some(gid),
-                fs_group: Some(gid),
-                fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+                // No fsGroup: on a volume that all tenants share it may walk through every file of every tenant.
                 seccomp_profile: Some(SeccompProfile {
                     type_: "RuntimeDefault".to_owned(),
                     localhost_profile: None,

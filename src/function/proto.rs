@@ -8,13 +8,24 @@
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// The current protocol: called by Crossplane 1.17 and later.
-#[expect(missing_docs, clippy::pedantic, reason = "generated; documented in proto/")]
+#[expect(
+    missing_docs,
+    clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; documented in proto/"
+)]
 pub mod v1 {
     tonic::include_proto!("apiextensions.r#fn.proto.v1");
 }
 
 /// The older protocol, which Crossplane falls back to; it has the messages of [`v1`].
-#[expect(clippy::pedantic, reason = "generated; documented in proto/")]
+#[expect(
+    clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; documented in proto/"
+)]
 pub mod v1beta1 {
     tonic::include_proto!("apiextensions.r#fn.proto.v1beta1");
 }

@@ -30,7 +30,7 @@ use tonic::{
     transport::{self, server},
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
-use tracing::{field::display, info, warn};
+use tracing::{info, warn};
 
 pub use address::{Listen, UnreadableAddress};
 pub use tls::{Problem, Refused};

@@ -86,7 +86,7 @@ pub fn write(
     let desired = wire::state::merge(foreign, Some((&composite, ready(plan.ready))), &resources)
         .map_err(ResponseError::Foreign)?;
     Ok(RunFunctionResponse {
-        meta: meta(request, Some(plan.ttl_seconds)),
+        meta: Some(meta(request, Some(plan.ttl_seconds))),
         desired: Some(desired.into()),
         context: request.context.clone(),
         results: events.into_iter().map(result).collect(),
@@ -111,7 +111,7 @@ pub fn refuse(
         .iter()
         .filter_map(|r#type| conditions.get(r#type.as_str()));
     RunFunctionResponse {
-        meta: meta(request, None),
+        meta: Some(meta(request, None)),
         desired: request.desired.clone(),
         context: request.context.clone(),
         results: vec![Outcome {
@@ -134,14 +134,14 @@ fn message(problems: &[Problem]) -> String {
         .join("; ")
 }
 
-fn meta(request: &RunFunctionRequest, ttl_seconds: Option<i64>) -> Option<ResponseMeta> {
+fn meta(request: &RunFunctionRequest, ttl_seconds: Option<i64>) -> ResponseMeta {
     let tag = request
         .meta
         .as_ref()
         .map(|meta| meta.tag.clone())
         .unwrap_or_default();
     let ttl = ttl_seconds.map(|seconds| prost_types::Duration { seconds, nanos: 0 });
-    Some(ResponseMeta { tag, ttl })
+    ResponseMeta { tag, ttl }
 }
 
 fn ready(ready: bool) -> Ready {

@@ -106,8 +106,8 @@ fn failure(condition: &Condition) -> JobFailure {
     }
 }
 
-/// The exit code that a podFailurePolicy names in its message: "Container odoo-job for pod ns/name failed with exit
-/// code 78 matching FailJob rule at index 0" (Kubernetes 1.31 to 1.36).
+/// The exit code that a podFailurePolicy names in its message: `Container odoo-job for pod ns/name failed with exit
+/// code 78 matching FailJob rule at index 0` (Kubernetes 1.31 to 1.36).
 fn exit_code(message: &str) -> Option<ExitCode> {
     let (_, rest) = message.split_once("exit code ")?;
     let digits = rest.split(|character: char| !character.is_ascii_digit()).next()?;

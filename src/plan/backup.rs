@@ -10,10 +10,19 @@ use crate::{
     observed::BackupView,
 };
 
-/// The nightly Job, and the condition.
+/// The backups as they are to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackupPlan {
+    /// The nightly Job.
+    pub job: JobSpec,
+    /// Whether the `CronJob` is there.
+    pub ready: bool,
+}
+
+/// The backups, and their condition.
 pub struct BackupDecision {
-    /// `None`: there is to be no CronJob yet.
-    pub job: Option<JobSpec>,
+    /// `None`: there is to be no `CronJob` yet.
+    pub plan: Option<BackupPlan>,
     /// Whether backups are made.
     pub condition: ConditionState,
 }
@@ -36,10 +45,15 @@ pub fn plan(
         observed,
         secrets,
     } = context;
-    let job = || Some(blueprint::backup(tenant, &secrets.names));
+    let plan = || {
+        Some(BackupPlan {
+            job: blueprint::backup(tenant, &secrets.names),
+            ready: observed.backup.is_some(),
+        })
+    };
     if let Some(view) = &observed.backup {
         return BackupDecision {
-            job: job(),
+            plan: plan(),
             condition: condition(view, tenant.backup.is_nightly, now),
         };
     }
@@ -62,11 +76,11 @@ pub fn plan(
     match may_come {
         // On its way: it counts once it is seen.
         Ok(()) => BackupDecision {
-            job: job(),
+            plan: plan(),
             condition: ConditionState::Waits(WaitingOn::BackupCreating),
         },
         Err(waiting) => BackupDecision {
-            job: None,
+            plan: None,
             condition: ConditionState::Waits(waiting),
         },
     }

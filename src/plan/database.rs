@@ -20,6 +20,15 @@ pub enum Policies {
     ObserveOnly,
 }
 
+/// The Database as it is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatabasePlan {
+    /// What provider-sql may do.
+    pub policies: Policies,
+    /// Whether it is usable.
+    pub ready: bool,
+}
+
 impl Policies {
     /// The policies as the Database has them.
     #[must_use]
@@ -31,8 +40,12 @@ impl Policies {
     }
 }
 
-/// Whether there is to be a Database, with which policies, or what it waits for.
-pub fn plan(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> Result<Policies, WaitingOn> {
+/// The Database as it is to be, or what it waits for.
+pub fn plan(
+    tenant: &Tenant,
+    observed: &Observed,
+    questions: &mut Questions,
+) -> Result<DatabasePlan, WaitingOn> {
     if observed.database.is_none() {
         let question = Question {
             api_version: "postgresql.sql.crossplane.io/v1alpha1",
@@ -42,7 +55,10 @@ pub fn plan(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> 
         };
         questions.name_is_free("database", question, observed, &tenant.uid)?;
     }
-    Ok(policies(tenant, observed))
+    Ok(DatabasePlan {
+        policies: policies(tenant, observed),
+        ready: is_available(observed).is_ok(),
+    })
 }
 
 fn policies(tenant: &Tenant, observed: &Observed) -> Policies {
@@ -54,7 +70,7 @@ fn policies(tenant: &Tenant, observed: &Observed) -> Policies {
     let was_released = observed
         .database
         .as_ref()
-        .is_some_and(|database| database.is_observed_only());
+        .is_some_and(DatabaseView::is_observed_only);
     if is_proven || was_released || tenant.adopt.is_some() {
         Policies::ObserveOnly
     } else {
@@ -75,7 +91,7 @@ pub fn is_released(observed: &Observed) -> Result<(), WaitingOn> {
     let released = observed
         .database
         .as_ref()
-        .is_some_and(|database| database.is_observed_only());
+        .is_some_and(DatabaseView::is_observed_only);
     if released {
         Ok(())
     } else {
@@ -87,7 +103,7 @@ pub fn is_released(observed: &Observed) -> Result<(), WaitingOn> {
 pub fn trouble(
     tenant: &Tenant,
     observed: &Observed,
-    exists: &Result<Policies, WaitingOn>,
+    exists: &Result<DatabasePlan, WaitingOn>,
 ) -> Option<WaitingOn> {
     if let Err(waiting) = exists {
         return Some(waiting.clone());

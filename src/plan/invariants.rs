@@ -19,7 +19,9 @@ pub fn violations(plan: &Plan, observed: &Observed) -> Vec<String> {
         }
     };
     let is_proven = plan.done.contains_key(&Step::TenantInit);
-    let may_create = plan.database == Some(Policies::ObserveAndCreate);
+    let may_create = plan
+        .database
+        .is_some_and(|database| database.policies == Policies::ObserveAndCreate);
     check(
         !(is_proven && may_create),
         "a database that is proven may only be looked at",

@@ -73,13 +73,11 @@ pub fn plan(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Plan {
         phase: phase(observed, &conditions, guard.guard.is_none(), ready),
         ready,
         database: database.ok(),
-        database_ready: database::is_available(observed).is_ok(),
         guard: guard.guard,
         secret_copies: secrets.copies,
         jobs: steps.into_values().filter_map(|plan| plan.job).collect(),
         routes: routes.routes,
-        backup: backup.job,
-        backup_ready: observed.backup.is_some(),
+        backup: backup.plan,
         done,
         deletion_refused: guard.refused,
         ttl_seconds: ttl_seconds(&conditions),
@@ -98,7 +96,7 @@ fn init(context: &Context<'_>, questions: &mut Questions) -> StepPlan {
 fn database_condition(
     tenant: &Tenant,
     observed: &Observed,
-    exists: &Result<database::Policies, WaitingOn>,
+    exists: &Result<database::DatabasePlan, WaitingOn>,
     init: &StepPlan,
 ) -> ConditionState {
     if let Some(waiting) = database::trouble(tenant, observed, exists) {

@@ -178,19 +178,17 @@ impl StepPlan {
                 &context.tenant.uid,
             )
         });
-        match open {
-            Err(waiting) => Self {
+        if let Err(waiting) = open {
+            return Self {
                 progress: Progress::Waits(waiting),
                 job: None,
-            },
-            Ok(()) => {
-                let name = full_name(Some(&blueprint.namespace), &blueprint.name);
-                let progress = Progress::Waits(WaitingOn::JobRunning(step, name));
-                Self {
-                    progress,
-                    job: Some(JobPlan::Run(Box::new(blueprint))),
-                }
-            }
+            };
+        }
+        let name = full_name(Some(&blueprint.namespace), &blueprint.name);
+        let progress = Progress::Waits(WaitingOn::JobRunning(step, name));
+        Self {
+            progress,
+            job: Some(JobPlan::Run(Box::new(blueprint))),
         }
     }
 

@@ -37,6 +37,7 @@ pub fn status() -> PlanaClientStatus {
     let some = || Some(text());
     PlanaClientStatus {
         phase: some(),
+        deletion_refused: true,
         url: some(),
         odoo_version: some(),
         namespace: some(),
@@ -72,12 +73,13 @@ pub fn platform() -> Platform {
         requests: map(),
         limits: map(),
     };
-    let version = |filestore| Version {
+    let version = |filestore: FilestoreVolume| Version {
         namespace: Some("odoo-18".to_owned()),
         image: Some("registry.example/odoo:18".to_owned()),
         uid: Some(100),
         gid: Some(101),
         service: Some("odoo".to_owned()),
+        backup_filestore: Some(filestore.clone()),
         filestore: Some(filestore),
         database_role: Some("odoo18".to_owned()),
     };

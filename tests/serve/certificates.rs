@@ -93,7 +93,7 @@ pub struct Rsa {
     pub client: Pair,
 }
 
-const MAKE_RSA: &str = r#"
+const MAKE_RSA: &str = r"
 openssl version >/dev/null
 openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 3650 -set_serial 1 -subj /O=Crossplane
 for who in server client; do
@@ -103,7 +103,7 @@ for who in server client; do
     openssl req -new -key $who.key -subj /O=Crossplane |
         openssl x509 -req -CA ca.crt -CAkey ca.key -set_serial 1 -days 3650 -extfile $who.ext -out $who.crt
 done
-"#;
+";
 
 /// `tls.crt` and its like are links through `..data` to the folder of the moment.
 pub struct Mounted(PathBuf);

@@ -223,14 +223,17 @@ fn keep_telling_null(schema: &mut Schema) {
     each(schema, &mut |schema| schema.nullable &= schema.default.is_some());
 }
 
-/// What every Kubernetes object has, in Kubernetes' own words: the API server allows no constraints here.
+/// What every Kubernetes object has: the API server knows it better, and refuses a CRD that describes its metadata.
 fn standard_fields(schema: &mut Schema) {
     for name in ["apiVersion", "kind"] {
         if let Some(field) = schema.properties.get_mut(name) {
             field.default = None;
         }
     }
-    let metadata = object("Standard object metadata; not read.", [], vec![]);
+    let metadata = Schema {
+        kind: Some(Kind::Object),
+        ..Schema::default()
+    };
     schema.properties.insert("metadata".to_owned(), metadata);
 }
 

@@ -183,18 +183,21 @@ fn leave_out_implied_default(schema: &mut Schema) {
     }
 }
 
+/// What the defaults of the fields make of an object; an optional one is not there by itself.
 fn implied(schema: &Schema) -> Option<Value> {
     let fields: Map<String, Value> = schema
         .properties
         .iter()
-        .filter_map(|(name, property)| {
-            Some((
-                name.clone(),
-                property.default.clone().or_else(|| implied(property))?,
-            ))
-        })
+        .filter_map(|(name, property)| Some((name.clone(), value_by_itself(property)?)))
         .collect();
     (!fields.is_empty()).then_some(Value::Object(fields))
+}
+
+fn value_by_itself(property: &Schema) -> Option<Value> {
+    if property.default.is_some() || property.nullable {
+        return property.default.clone();
+    }
+    implied(property)
 }
 
 /// Doc comments are Markdown broken into lines; `kubectl explain` prints plain text and breaks lines itself.

@@ -1,0 +1,437 @@
+//! A cluster that does with an answer what Crossplane does, as far as one tenant's life needs.
+//!
+//! In: a composite resource, a Platform, and whatever else is in the cluster. Out: the requests that Crossplane would
+//! send, and after each answer the composed objects and the status that it would leave. Not here: server-side apply with its
+//! owners of fields, admission, and every error; the real thing is compared with in other tests.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use function_odoo::function::{
+    self, NOW_CONTEXT_KEY,
+    proto::v1::{
+        RequestMeta, Resource, Resources, RunFunctionRequest, RunFunctionResponse, Schema, Severity, State,
+        resource_selector::Match,
+    },
+    wire,
+};
+use jiff::Timestamp;
+use prost::Message as _;
+use serde_json::{Map, Value, json};
+
+/// When everything happens.
+pub const NOW: &str = "2026-01-31T12:00:00Z";
+const NAME_ANNOTATION: &str = "crossplane.io/composition-resource-name";
+/// Crossplane gives up after one call and five more.
+const CALLS_MAXIMUM: usize = 6;
+
+/// A cluster with one composite resource.
+#[derive(Clone)]
+pub struct Cluster {
+    /// The composite resource.
+    pub composite: Value,
+    /// The input of the function.
+    pub platform: Value,
+    /// Composed resources, by composition resource name.
+    pub composed: BTreeMap<String, Value>,
+    /// Other objects, which may be required.
+    pub others: Vec<Value>,
+    /// Whether it knows the Gateway API.
+    pub has_gateway_api: bool,
+    objects_made: u32,
+}
+
+impl Cluster {
+    /// A cluster in which the composite resource was just created.
+    pub fn new(composite: Value, platform: Value, others: Vec<Value>) -> Self {
+        let mut cluster = Self {
+            composite,
+            platform,
+            composed: BTreeMap::new(),
+            others,
+            has_gateway_api: true,
+            objects_made: 0,
+        };
+        if cluster.composite["metadata"].get("uid").is_none() {
+            cluster.composite["metadata"]["uid"] = json!(cluster.next_uid());
+        }
+        cluster
+    }
+
+    /// A cluster from the files of a moment.
+    pub fn read(folder: &Path, platform: Value) -> Self {
+        let composite = documents(&folder.join("xr.yaml")).remove(0);
+        let mut cluster = Self::new(composite, platform, objects(&folder.join("required")));
+        for object in objects(&folder.join("observed")) {
+            let name = object["metadata"]["annotations"][NAME_ANNOTATION]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            cluster.composed.insert(name, object);
+        }
+        cluster.has_gateway_api = folder.join("schemas").exists() || !folder.join("no-gateway-api").exists();
+        cluster
+    }
+
+    /// What this cluster would be as the files of a moment, by path.
+    pub fn files(&self) -> BTreeMap<String, String> {
+        let mut files = BTreeMap::from([("xr.yaml".to_owned(), yaml(&self.composite))]);
+        for (name, object) in &self.composed {
+            files.insert(format!("observed/{name}.yaml"), yaml(object));
+        }
+        for object in &self.others {
+            let metadata = &object["metadata"];
+            let place = metadata["namespace"]
+                .as_str()
+                .map_or(String::new(), |namespace| format!("{namespace}-"));
+            let kind = object["kind"].as_str().unwrap().to_lowercase();
+            files.insert(
+                format!(
+                    "required/{kind}-{place}{}.yaml",
+                    metadata["name"].as_str().unwrap()
+                ),
+                yaml(object),
+            );
+        }
+        files
+    }
+
+    /// Calls the function until it asks for nothing new, and does nothing with the answer.
+    pub fn call(&self) -> RunFunctionResponse {
+        let mut request = self.request();
+        let mut before = None;
+        for _ in 0..CALLS_MAXIMUM {
+            let (response, _) = function::run(&request, Timestamp::UNIX_EPOCH);
+            let again = function::run(&request, Timestamp::UNIX_EPOCH).0;
+            assert_eq!(response, again, "the same request gives the same answer");
+            let fatal = response
+                .results
+                .iter()
+                .any(|result| result.severity() == Severity::Fatal);
+            if fatal || response.requirements.is_none() || response.requirements == before {
+                return response;
+            }
+            before.clone_from(&response.requirements);
+            self.fulfil(&mut request, &response);
+        }
+        panic!("the requirements do not settle");
+    }
+
+    /// Calls the function and does what Crossplane does with the answer.
+    pub fn reconcile(&mut self) -> RunFunctionResponse {
+        let response = self.call();
+        if response
+            .results
+            .iter()
+            .any(|result| result.severity() == Severity::Fatal)
+        {
+            return response;
+        }
+        let desired = State::decode(response.desired.clone().unwrap_or_default()).unwrap();
+        self.composed
+            .retain(|name, _| desired.resources.contains_key(name));
+        for (name, resource) in &desired.resources {
+            self.apply(
+                name,
+                wire::to_json(resource.resource.as_deref().unwrap_or_default()).unwrap(),
+            );
+        }
+        let composite = desired
+            .composite
+            .and_then(|composite| composite.resource)
+            .unwrap_or_default();
+        let mut status = wire::to_json(&composite).unwrap()["status"].clone();
+        status["conditions"] = response.conditions.iter().map(condition).collect();
+        self.composite["status"] = status;
+        response
+    }
+
+    /// Reconciles until nothing changes any more.
+    pub fn settle(&mut self) -> RunFunctionResponse {
+        for _ in 0..20 {
+            let before = (self.composite.clone(), self.composed.clone());
+            let response = self.reconcile();
+            if before == (self.composite.clone(), self.composed.clone()) {
+                return response;
+            }
+        }
+        panic!("the cluster does not settle");
+    }
+
+    /// The request that Crossplane sends first.
+    pub fn request(&self) -> RunFunctionRequest {
+        let resources = self
+            .composed
+            .iter()
+            .map(|(name, object)| (name.clone(), resource(object)));
+        RunFunctionRequest {
+            meta: Some(RequestMeta {
+                tag: "tag".to_owned(),
+                ..RequestMeta::default()
+            }),
+            observed: Some(State {
+                composite: Some(resource(&self.composite)),
+                resources: resources.collect(),
+            }),
+            input: Some(wire::write(&self.platform).unwrap().into()),
+            context: Some(wire::write(&json!({NOW_CONTEXT_KEY: NOW})).unwrap().into()),
+            ..RunFunctionRequest::default()
+        }
+    }
+
+    /// Adds the answers to what a response asks for.
+    pub fn fulfil(&self, request: &mut RunFunctionRequest, response: &RunFunctionResponse) {
+        let requirements = response.requirements.clone().unwrap_or_default();
+        request.required_resources.clear();
+        for (question, selector) in requirements.resources {
+            let Some(Match::MatchName(name)) = &selector.r#match else {
+                panic!("asked by name only")
+            };
+            let found = self.others.iter().filter(|object| {
+                object["apiVersion"] == selector.api_version.as_str()
+                    && object["kind"] == selector.kind.as_str()
+                    && object["metadata"]["name"] == name.as_str()
+                    && object["metadata"]["namespace"].as_str() == selector.namespace.as_deref()
+            });
+            let items = found.map(resource).collect();
+            request.required_resources.insert(question, Resources { items });
+        }
+        request.required_schemas.clear();
+        for question in requirements.schemas.into_keys() {
+            let schema = json!({"type": "object"});
+            let openapi_v3 = self.has_gateway_api.then(|| wire::write(&schema).unwrap().into());
+            request.required_schemas.insert(question, Schema { openapi_v3 });
+        }
+    }
+
+    fn apply(&mut self, name: &str, mut desired: Value) {
+        let before = self.composed.get(name).cloned();
+        let uid = before
+            .as_ref()
+            .map_or_else(|| self.next_uid(), |object| text(object, "/metadata/uid"));
+        let made_name = format!(
+            "{}-{}",
+            text(&self.composite, "/metadata/name"),
+            function_odoo::names::short_hash(name.as_bytes())
+        );
+        let metadata = desired["metadata"].as_object_mut().unwrap();
+        metadata.entry("name").or_insert(json!(made_name));
+        metadata.insert("uid".to_owned(), json!(uid));
+        metadata.insert("creationTimestamp".to_owned(), json!("2026-01-31T11:00:00Z"));
+        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+        annotations[NAME_ANNOTATION] = json!(name);
+        metadata.insert(
+            "ownerReferences".to_owned(),
+            json!([{
+                "apiVersion": self.composite["apiVersion"], "kind": self.composite["kind"],
+                "name": self.composite["metadata"]["name"], "uid": self.composite["metadata"]["uid"],
+                "controller": true, "blockOwnerDeletion": true,
+            }]),
+        );
+        if let Some(status) = before.and_then(|object| object.get("status").cloned()) {
+            desired["status"] = status;
+        }
+        self.composed.insert(name.to_owned(), desired);
+    }
+
+    fn next_uid(&mut self) -> String {
+        self.objects_made += 1;
+        format!("00000000-0000-4000-8000-{:012}", self.objects_made)
+    }
+
+    /// provider-sql has made the database, or sees it.
+    pub fn database_is_ready(&mut self) {
+        let conditions = json!([
+            {"type": "Ready", "status": "True", "reason": "Available", "lastTransitionTime": NOW},
+            {"type": "Synced", "status": "True", "reason": "ReconcileSuccess", "lastTransitionTime": NOW},
+        ]);
+        self.object("database")["status"] = json!({"conditions": conditions});
+    }
+
+    /// provider-sql cannot.
+    pub fn database_is_stuck(&mut self, message: &str) {
+        let conditions = json!([
+            {"type": "Ready", "status": "False", "reason": "Creating", "lastTransitionTime": NOW},
+            {"type": "Synced", "status": "False", "reason": "ReconcileError", "message": message, "lastTransitionTime": NOW},
+        ]);
+        self.object("database")["status"] = json!({"conditions": conditions});
+    }
+
+    /// The Job of a step has completed.
+    pub fn job_completes(&mut self, step: &str) {
+        let job = self.job(step);
+        job["status"] = json!({
+            "completionTime": NOW, "startTime": "2026-01-31T11:59:00Z", "succeeded": 1,
+            "conditions": [
+                {"type": "SuccessCriteriaMet", "status": "True", "reason": "CompletionsReached", "lastTransitionTime": NOW},
+                {"type": "Complete", "status": "True", "reason": "CompletionsReached", "lastTransitionTime": NOW},
+            ],
+        });
+    }
+
+    /// The Job of a step has failed.
+    pub fn job_fails(&mut self, step: &str, reason: &str, message: &str) {
+        let job = self.job(step);
+        job["status"] = json!({
+            "startTime": "2026-01-31T11:59:00Z", "failed": 1,
+            "conditions": [
+                {"type": "Failed", "status": "True", "reason": reason, "message": message, "lastTransitionTime": NOW},
+            ],
+        });
+    }
+
+    /// The Gateway has answered about a route.
+    pub fn route_is(&mut self, name: &str, accepted: &str, reason: &str, message: &str) {
+        let route = self.object(name);
+        let parents: Vec<Value> = route["spec"]["parentRefs"].as_array().unwrap().iter().map(|parent| {
+            json!({
+                "parentRef": parent, "controllerName": "gateway.envoyproxy.io/gatewayclass-controller",
+                "conditions": [
+                    {"type": "Accepted", "status": accepted, "reason": reason, "message": message, "lastTransitionTime": NOW},
+                    {"type": "ResolvedRefs", "status": "True", "reason": "ResolvedRefs", "message": "", "lastTransitionTime": NOW},
+                ],
+            })
+        }).collect();
+        route["status"] = json!({"parents": parents});
+    }
+
+    /// A composed object.
+    pub fn object(&mut self, name: &str) -> &mut Value {
+        self.composed
+            .get_mut(name)
+            .unwrap_or_else(|| panic!("there is no {name}"))
+    }
+
+    /// The Job of a step.
+    pub fn job(&mut self, step: &str) -> &mut Value {
+        let found = self
+            .composed
+            .iter_mut()
+            .find(|(name, object)| object["kind"] == "Job" && name.starts_with(step));
+        found.unwrap_or_else(|| panic!("there is no Job of {step}")).1
+    }
+
+    /// Whether there is a Job of a step.
+    pub fn has_job(&self, step: &str) -> bool {
+        self.composed
+            .iter()
+            .any(|(name, object)| object["kind"] == "Job" && name.starts_with(step))
+    }
+
+    /// The reason of a condition.
+    pub fn reason(&self, r#type: &str) -> String {
+        let conditions = self.composite["status"]["conditions"].as_array().unwrap();
+        let condition = conditions
+            .iter()
+            .find(|condition| condition["type"] == r#type)
+            .unwrap();
+        condition["reason"].as_str().unwrap().to_owned()
+    }
+
+    /// From nothing to a tenant that is served, everything going well.
+    pub fn provision(&mut self) {
+        self.settle();
+        self.database_is_ready();
+        self.settle();
+        self.job_completes("tenant-init");
+        self.settle();
+        self.route_is("route-18", "True", "Accepted", "");
+        self.settle();
+        self.job_completes("tenant-smoke");
+        self.settle();
+        for step in ["room-create", "portal-notify", "erp-callback", "event-publish"] {
+            if self.has_job(step) {
+                self.job_completes(step);
+            }
+        }
+        self.settle();
+    }
+}
+
+/// A Secret of the platform, with values that no output may show.
+pub fn secret(namespace: &str, name: &str, keys: &[&str]) -> Value {
+    let data: Map<String, Value> = keys
+        .iter()
+        .map(|key| ((*key).to_owned(), json!("cGxhY2Vob2xkZXI=")))
+        .collect();
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}, "type": "Opaque", "data": data})
+}
+
+/// What the platform of the examples has besides the tenants.
+pub fn platform_secrets() -> Vec<Value> {
+    vec![
+        secret(
+            "crossplane-system",
+            "provider-sql-postgres-creds",
+            &["username", "password"],
+        ),
+        secret(
+            "plana-odoo-18",
+            "provider-sql-postgres-creds",
+            &["username", "password"],
+        ),
+        secret(
+            "crossplane-system",
+            "backup-store-creds",
+            &["access-key-id", "secret-access-key"],
+        ),
+        secret(
+            "backup",
+            "backup-store-creds",
+            &["access-key-id", "secret-access-key"],
+        ),
+        secret("crossplane-system", "matrix-support-bot", &["token"]),
+        secret("crossplane-system", "account-webhook", &["signing-key"]),
+        secret("crossplane-system", "erp-callback", &["signing-key"]),
+    ]
+}
+
+/// The YAML documents of a file.
+pub fn documents(path: &Path) -> Vec<Value> {
+    use serde::Deserialize as _;
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_yaml::Deserializer::from_str(&text)
+        .map(|document| Value::deserialize(document).unwrap())
+        .collect()
+}
+
+/// The objects of a folder; none when there is no such folder.
+pub fn objects(folder: &Path) -> Vec<Value> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().flat_map(|path| documents(path)).collect()
+}
+
+/// A value as YAML.
+pub fn yaml(value: &Value) -> String {
+    serde_yaml::to_string(value).unwrap()
+}
+
+fn resource(object: &Value) -> Resource {
+    Resource {
+        resource: Some(wire::write(object).unwrap().into()),
+        ..Resource::default()
+    }
+}
+
+fn condition(condition: &function::proto::v1::Condition) -> Value {
+    let status = match condition.status {
+        2 => "True",
+        3 => "False",
+        _ => "Unknown",
+    };
+    json!({
+        "type": condition.r#type, "status": status, "reason": condition.reason,
+        "message": condition.message.clone().unwrap_or_default(), "lastTransitionTime": NOW,
+    })
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}

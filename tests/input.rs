@@ -1,0 +1,286 @@
+//! What the checker says of any JSON whatever, held against the typed read.
+//!
+//! Where the typed read fails there must be a problem with a name. Where it succeeds, all that the checker may add is
+//! what types do not carry: shapes, lengths, ranges, and that a list is no object (serde would read a list as a struct's
+//! fields in order).
+
+#[path = "common/full.rs"]
+mod full;
+
+use std::sync::LazyLock;
+
+use function_odoo::api::check::{PROBLEMS_MAXIMUM, Problem, plana_client_problems, platform_problems};
+use function_odoo::api::schema::{self, Schema};
+use function_odoo::api::{plana_client::PlanaClientSpec, platform::Platform};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use regex_lite::Regex;
+use serde_json::{Map, Number, Value, json};
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let number = prop_oneof![
+        any::<i64>().prop_map(Number::from),
+        any::<u64>().prop_map(Number::from),
+        (-3_i64..100).prop_map(Number::from),
+        any::<f64>().prop_filter_map("JSON numbers are finite", Number::from_f64),
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        number.prop_map(Value::Number),
+        "\\PC{0,12}".prop_map(Value::String),
+        word().prop_map(Value::String),
+    ];
+    leaf.prop_recursive(4, 32, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            prop::collection::vec((word(), inner), 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect::<Map<_, _>>())),
+        ]
+    })
+}
+
+/// Keys and values that mean something, so that generated objects are not all unknown.
+fn word() -> impl Strategy<Value = String> {
+    let known = [
+        "subdomain",
+        "tier",
+        "pro",
+        "starter",
+        "database",
+        "host",
+        "port",
+        "sslMode",
+        "verify-full",
+        "gateway",
+        "parentRefs",
+        "name",
+        "versions",
+        "18",
+        "filestore",
+        "claim",
+        "nfs",
+        "uid",
+        "backup",
+        "schedule",
+        "hour",
+        "events",
+        "address",
+        "erp",
+        "url",
+        "enabled",
+        "jobs",
+        "pullSecret",
+        "requests",
+        "kind",
+        "Platform",
+    ];
+    prop_oneof![4 => prop::sample::select(known.to_vec()).prop_map(ToOwned::to_owned), 1 => "\\PC{0,6}"]
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Replace(Value),
+    Remove,
+    Add(String, Value),
+}
+
+fn any_change() -> impl Strategy<Value = (Index, Change)> {
+    let change = prop_oneof![
+        3 => any_json().prop_map(Change::Replace),
+        1 => Just(Change::Remove),
+        1 => (word(), any_json()).prop_map(|(name, value)| Change::Add(name, value)),
+    ];
+    (any::<Index>(), change)
+}
+
+fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
+    all.push(at.to_owned());
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            let name = name.replace('~', "~0").replace('/', "~1");
+            pointers(value, &format!("{at}/{name}"), all);
+        }),
+        Value::Array(entries) => {
+            entries
+                .iter()
+                .enumerate()
+                .for_each(|(index, entry)| pointers(entry, &format!("{at}/{index}"), all));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn changed(mut value: Value, changes: Vec<(Index, Change)>) -> Value {
+    for (place, change) in changes {
+        let mut all = Vec::new();
+        pointers(&value, "", &mut all);
+        let pointer = place.get(&all).clone();
+        match change {
+            Change::Replace(new) => *value.pointer_mut(&pointer).expect("it was listed") = new,
+            Change::Add(name, new) => {
+                if let Some(Value::Object(fields)) = value.pointer_mut(&pointer) {
+                    fields.insert(name, new);
+                }
+            }
+            Change::Remove => {
+                let (parent, name) = pointer.rsplit_once('/').unwrap_or_default();
+                if let Some(Value::Object(fields)) = value.pointer_mut(parent) {
+                    fields.remove(name);
+                }
+            }
+        }
+    }
+    value
+}
+
+/// Whether the typed read must have failed for it, too.
+fn carried_by_types(problem: &Problem) -> bool {
+    static RANGE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"must (be|have) (exactly [0-9]+|at (least|most) [0-9]+|[0-9]+ to [0-9]+)$")
+            .expect("it compiles")
+    });
+    let message = problem.message.as_str();
+    let range = RANGE.is_match(message);
+    let shape = message.starts_with("cannot be \"")
+        && HINTS
+            .iter()
+            .any(|hint| message.ends_with(&format!(": must be {hint}")));
+    let list_as_fields = message == "cannot be a list: must be an object";
+    let other_kind = ["input.apiVersion", "input.kind"].contains(&problem.path.as_str())
+        && message.starts_with("cannot be \"");
+    !(range || shape || list_as_fields || other_kind)
+}
+
+static HINTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    fn hints(schema: &Schema, all: &mut Vec<String>) {
+        all.extend(schema.hint.clone());
+        let inner = [&schema.items, &schema.additional_properties]
+            .into_iter()
+            .flatten()
+            .map(|inner| &**inner);
+        schema
+            .properties
+            .values()
+            .chain(inner)
+            .for_each(|schema| hints(schema, all));
+    }
+    let mut all = Vec::new();
+    hints(&schema::plana_client_spec(), &mut all);
+    hints(&schema::platform(), &mut all);
+    all
+});
+
+fn agrees(value: &Value, readable: bool, problems: &[Problem]) -> Result<(), TestCaseError> {
+    if !readable {
+        prop_assert!(
+            !problems.is_empty(),
+            "cannot be read and nothing is said: {value}"
+        );
+    }
+    if readable {
+        let wrong: Vec<_> = problems
+            .iter()
+            .filter(|problem| carried_by_types(problem))
+            .collect();
+        prop_assert!(wrong.is_empty(), "can be read: {wrong:?} {value}");
+    }
+    prop_assert!(problems.len() <= PROBLEMS_MAXIMUM + 1);
+    prop_assert!(problems.is_sorted());
+    for problem in problems {
+        prop_assert!(
+            problem.message.starts_with("cannot ") && problem.message.len() < 600,
+            "{problem}"
+        );
+    }
+    Ok(())
+}
+
+fn check_spec(value: &Value) -> Result<(), TestCaseError> {
+    let readable = serde_json::from_value::<PlanaClientSpec>(value.clone()).is_ok();
+    agrees(value, readable, &plana_client_problems(value))
+}
+
+fn check_platform(value: &Value) -> Result<(), TestCaseError> {
+    let readable = serde_json::from_value::<Platform>(value.clone()).is_ok();
+    agrees(value, readable, &platform_problems(value))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_json_is_readable_or_has_a_named_problem(value in any_json()) {
+        check_spec(&value)?;
+        check_platform(&value)?;
+    }
+
+    #[test]
+    fn a_changed_spec_is_readable_or_has_a_named_problem(changes in prop::collection::vec(any_change(), 1..4)) {
+        let full = serde_json::to_value(full::spec()).expect("a spec is JSON");
+        check_spec(&changed(full, changes))?;
+    }
+
+    #[test]
+    fn a_changed_platform_is_readable_or_has_a_named_problem(changes in prop::collection::vec(any_change(), 1..4)) {
+        let full = serde_json::to_value(full::platform()).expect("a Platform is JSON");
+        check_platform(&changed(full, changes))?;
+    }
+}
+
+#[test]
+fn full_and_least_values_have_no_problem() {
+    let spec = serde_json::to_value(full::spec()).expect("a spec is JSON");
+    assert_eq!(plana_client_problems(&spec), []);
+    assert!(serde_json::to_value(full::status()).is_ok_and(|status| status.is_object()));
+    let platform = serde_json::to_value(full::platform()).expect("a Platform is JSON");
+    assert_eq!(platform_problems(&platform), []);
+    let default = serde_json::to_value(Platform::default()).expect("a Platform is JSON");
+    assert_eq!(platform_problems(&default), []);
+    assert_eq!(platform_problems(&json!({})), []);
+}
+
+/// Each place of a valid value, one after the other, holds something of each kind that does not belong there.
+#[test]
+fn a_wrong_type_anywhere_is_named_at_its_place() {
+    let full = serde_json::to_value(full::platform()).expect("a Platform is JSON");
+    let mut places = Vec::new();
+    pointers(&full, "", &mut places);
+    let mut wrong = 0;
+    for place in &places {
+        for value in [
+            json!(null),
+            json!(true),
+            json!(1.5),
+            json!(1e300),
+            json!("?"),
+            json!([]),
+            json!({"?": 1}),
+        ] {
+            let mut changed = full.clone();
+            *changed.pointer_mut(place).expect("it was listed") = value;
+            let readable = serde_json::from_value::<Platform>(changed.clone()).is_ok();
+            let problems = platform_problems(&changed);
+            assert!(readable || !problems.is_empty(), "{place}");
+            wrong += usize::from(!readable);
+            let name = place.rsplit('/').next().unwrap_or_default();
+            for problem in &problems {
+                let near = problem.path.contains(name) || name.parse::<usize>().is_ok();
+                assert!(near, "{place}: {problem}");
+            }
+        }
+    }
+    assert!(wrong > 300, "{wrong} of {} places", places.len());
+}
+
+#[test]
+fn deep_and_wide_values_are_answered() {
+    let mut deep = json!(1);
+    for _ in 0..120 {
+        deep = json!({"database": [deep]});
+    }
+    assert_eq!(platform_problems(&deep).len(), 1);
+    let wide: Vec<Value> = (0..100_000).map(|_| json!({"name": 1})).collect();
+    let problems = platform_problems(&json!({"gateway": {"parentRefs": wide}}));
+    assert_eq!(problems.len(), PROBLEMS_MAXIMUM + 1);
+}
