@@ -106,7 +106,10 @@ impl StepPlan {
                 job: None,
             };
         };
-        match seen.first() {
+        match seen
+            .into_iter()
+            .min_by_key(|(hash, job)| precedence(job, *hash == blueprint.hash))
+        {
             Some((hash, job)) => Self::of_seen(step, hash, job, blueprint),
             None => Self::of_unseen(blueprint, context, gate, questions),
         }
@@ -232,6 +235,17 @@ fn completed<'a>(hash: &'a str, job: &'a JobView) -> Option<(&'a str, &'a JobVie
     match job.outcome() {
         JobOutcome::Complete { time } => Some((hash, job, time)),
         JobOutcome::Running | JobOutcome::Failed(_) | JobOutcome::Deleting => None,
+    }
+}
+
+/// Which of several Jobs of a step counts: one that was replaced may be there until it is collected.
+fn precedence(job: &JobView, is_same: bool) -> u8 {
+    match job.outcome() {
+        JobOutcome::Complete { .. } => 0,
+        JobOutcome::Running => 1,
+        JobOutcome::Failed(_) if is_same => 2,
+        JobOutcome::Deleting => 3,
+        JobOutcome::Failed(_) => 4,
     }
 }
 
