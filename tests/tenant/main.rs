@@ -13,6 +13,7 @@ mod cluster;
 #[path = "../common/full.rs"]
 mod full;
 mod golden;
+mod lives;
 #[path = "../common/openapi.rs"]
 mod openapi;
 mod properties;
