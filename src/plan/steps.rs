@@ -100,6 +100,16 @@ impl StepPlan {
                 job: Some(keep(step, hash, job, true)),
             };
         }
+        // A Job that may not come need not be drawn, and most of the time most may not.
+        let gate = match gate {
+            Err(waiting) if seen.is_empty() && blueprint::exists(step, tenant) => {
+                return Self {
+                    progress: Progress::Waits(waiting),
+                    job: None,
+                };
+            }
+            gate => gate,
+        };
         let Some(blueprint) = blueprint::blueprint(step, tenant, &secrets.names) else {
             return Self {
                 progress: Progress::Disabled,
