@@ -146,6 +146,15 @@ async fn both_versions_answer_a_client_with_a_certificate_of_the_authority() {
     answers(&channel, V1).await;
     answers(&channel, V1BETA1).await;
     assert!(server.metric("function_odoo_certificate_expiry_timestamp_seconds") > 1.0e9);
+    let started = server.logged("serving");
+    assert_eq!(
+        (&started["version"], &started["security"]),
+        (&"0.1.0".into(), &"mutual TLS".into())
+    );
+    assert!(
+        started["certificate_expires"].as_str().unwrap().ends_with('Z'),
+        "{started}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,9 +26,6 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{ReadError, ReadErrorKind, SHOWN_CHARACTERS, WriteError, WriteErrorKind};
 pub use raw::RawValue;
-pub use state::{
-    ForeignComposite, ForeignResource, ForeignState, append_composite, append_resource, merge, split,
-};
 
 /// Levels of nested objects and lists: the customary recursion limit of protobuf runtimes, and far more than any
 /// object of Kubernetes has. It bounds our stack.

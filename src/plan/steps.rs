@@ -106,7 +106,10 @@ impl StepPlan {
                 job: None,
             };
         };
-        match seen.first() {
+        // There is one, but for a moment between two calls: then the one that runs, or the one that we would make.
+        let running = seen.iter().find(|(_, job)| job.outcome() == JobOutcome::Running);
+        let same = seen.iter().find(|(hash, _)| *hash == blueprint.hash);
+        match running.or(same).or(seen.first()) {
             Some((hash, job)) => Self::of_seen(step, hash, job, blueprint),
             None => Self::of_unseen(blueprint, context, gate, questions),
         }

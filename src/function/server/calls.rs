@@ -51,6 +51,7 @@ pub struct Calls<S> {
 
 /// Counts a call exactly once, also when its client goes away and the future is dropped.
 struct Count {
+    path: Arc<str>,
     method: Method,
     start: Instant,
     deadline: Option<Deadline>,
@@ -117,7 +118,7 @@ where
         }
         let line = self.line.clone();
         let deadline = timeout(request.headers()).and_then(|timeout| Deadline::now().checked_add(timeout));
-        let mut count = Count::start(self.method.clone(), deadline);
+        let mut count = Count::start(Arc::clone(&self.path), self.method.clone(), deadline);
         // The generated services are always ready, so the clone may be called in place of the one that was asked.
         let mut inner = self.inner.clone();
         Box::pin(async move {
@@ -151,9 +152,10 @@ impl Line {
 }
 
 impl Count {
-    fn start(method: Method, deadline: Option<Deadline>) -> Self {
+    fn start(path: Arc<str>, method: Method, deadline: Option<Deadline>) -> Self {
         method.start();
         Self {
+            path,
             method,
             start: Instant::now(),
             deadline,
@@ -169,7 +171,7 @@ impl Count {
         self.method.end(code, self.start.elapsed());
         if let Some(status) = status.filter(|status| status.code() != Code::Ok) {
             let microseconds = microseconds(self.start.elapsed());
-            warn!(code = ?status.code(), error = status.message(), microseconds, "call refused");
+            warn!(path = &*self.path, code = ?status.code(), error = status.message(), microseconds, "call refused");
         }
     }
 }
@@ -185,6 +187,7 @@ impl Drop for Count {
             };
             self.method.end(code, self.start.elapsed());
             warn!(
+                path = &*self.path,
                 ?code,
                 microseconds = microseconds(self.start.elapsed()),
                 "call abandoned by its client"

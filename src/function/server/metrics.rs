@@ -133,6 +133,7 @@ impl Metrics {
         };
         metrics.register_grpc();
         metrics.register_ours();
+        metrics.show_at_zero();
         metrics
     }
 
@@ -210,6 +211,10 @@ impl Metrics {
             "When the served certificate ends; 0 without one",
             self.expiry.clone(),
         );
+    }
+
+    /// Shows these at zero before they first happen, so that an alert on their increase sees the first one.
+    fn show_at_zero(&self) {
         for severity in ["fatal", "warning", "normal", "unspecified"] {
             self.results.get_or_create_owned(&[("severity", severity)]);
         }

@@ -2,7 +2,8 @@
 //!
 //! In: failures of the reader and the writer, of serde and of a type's own checks. Out: errors that name the field
 //! (`spec.customDomains[2]`), say what is there and what belongs there. Paths grow while the failure travels outwards,
-//! so that a success pays nothing for them. Texts of users are shortened; nothing else of an object is repeated.
+//! so that a success pays nothing for them. Of an object, only the key and the first characters of the value that does
+//! not fit are repeated.
 
 use std::fmt::Display;
 
@@ -78,7 +79,7 @@ pub enum ReadErrorKind {
         found: String,
     },
     /// A list of another length than its type has.
-    #[error("it has {found} elements, expected {expected}")]
+    #[error("its length is {found}, expected {expected}")]
     InvalidLength {
         /// What belongs there.
         expected: String,

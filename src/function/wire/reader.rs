@@ -267,6 +267,19 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         }
     }
 
+    /// Derived structs would take the elements of a list for their fields, in order of declaration.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        match self.kind()? {
+            Kind::List(_) => Err(Error::invalid_type(Unexpected::Seq, &visitor)),
+            kind => self.visit(&kind, visitor),
+        }
+    }
+
     forward_by_type! {
         signed: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128;
         unsigned: deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128;
@@ -274,7 +287,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier
+        bool char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map identifier
     }
 }
 
@@ -345,4 +358,352 @@ fn finite(number: f64) -> Result<f64, ReadError> {
         Unexpected::Float(number),
         &"a finite number",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{borrow::Cow, collections::BTreeMap};
+
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use crate::function::wire::{MAX_BYTES, MAX_DEPTH, ReadError, ReadErrorKind, read, to_json, write};
+
+    fn read_json<T: for<'de> Deserialize<'de>>(object: &Value) -> Result<T, ReadError> {
+        read(&write(object).unwrap())
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Spec {
+        project_id: i64,
+        #[serde(default)]
+        domains: Vec<String>,
+        #[serde(default)]
+        tier: Option<Tier>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Object {
+        spec: Spec,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    enum Tier {
+        Shared,
+        Sized(u8),
+        Pair(u8, String),
+        Custom { cpu: String },
+    }
+
+    fn failure(object: &Value) -> (String, ReadErrorKind, String) {
+        let error = read_json::<Object>(object).unwrap_err();
+        (error.path().to_owned(), error.kind().clone(), error.to_string())
+    }
+
+    #[test]
+    fn the_wrong_type_is_named_with_its_field_its_value_and_what_belongs_there() {
+        let (path, kind, text) = failure(&json!({"spec": {"projectId": "x"}}));
+        assert_eq!(path, "spec.projectId");
+        assert!(matches!(kind, ReadErrorKind::InvalidType { .. }));
+        assert_eq!(
+            text,
+            r#"cannot read spec.projectId: it is the text "x", expected an integer"#
+        );
+        let (.., text) = failure(&json!({"spec": {"projectId": 1.5}}));
+        assert_eq!(
+            text,
+            "cannot read spec.projectId: it is the number 1.5, expected an integer"
+        );
+        let (path, _, text) = failure(&json!({"spec": {"projectId": 1, "domains": ["a", "b", null]}}));
+        assert_eq!(path, "spec.domains[2]");
+        assert_eq!(text, "cannot read spec.domains[2]: it is null, expected text");
+        let (.., text) = failure(&json!({"spec": [1]}));
+        assert_eq!(text, "cannot read spec: it is a list, expected an object");
+    }
+
+    #[test]
+    fn a_number_out_of_range_says_the_range() {
+        let (.., text) = failure(&json!({"spec": {"projectId": 1, "tier": {"sized": 256}}}));
+        assert_eq!(
+            text,
+            "cannot read spec.tier.sized: it is the integer 256, expected an integer from 0 to 255"
+        );
+    }
+
+    #[test]
+    fn a_missing_field_is_the_path() {
+        let (path, kind, text) = failure(&json!({"spec": {}}));
+        assert_eq!(
+            (path.as_str(), kind),
+            ("spec.projectId", ReadErrorKind::MissingField("projectId".into()))
+        );
+        assert_eq!(text, "cannot read spec.projectId: it is missing");
+    }
+
+    #[test]
+    fn unknown_fields_are_skipped_unless_the_type_denies_them() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only its errors are looked at")]
+        struct Strict {
+            known: i64,
+            other: i64,
+        }
+        assert!(read_json::<Object>(&json!({"x": [{}], "spec": {"projectId": 1, "x": 2}})).is_ok());
+        let error = read_json::<BTreeMap<String, Strict>>(&json!({"a": {"odd": 1}})).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot read a.odd: there is no such field, expected known or other"
+        );
+        assert!(matches!(error.kind(), ReadErrorKind::UnknownField { found, .. } if found == "odd"));
+    }
+
+    #[test]
+    fn enums_read_from_text_and_from_objects_with_one_key() {
+        let tier = |value| read_json::<Object>(&json!({"spec": {"projectId": 1, "tier": value}}));
+        let of = |value| tier(value).unwrap().spec.tier.unwrap();
+        assert_eq!(of(json!("shared")), Tier::Shared);
+        assert_eq!(of(json!({"shared": null})), Tier::Shared);
+        assert_eq!(of(json!({"sized": 7})), Tier::Sized(7));
+        assert_eq!(of(json!({"pair": [7, "x"]})), Tier::Pair(7, "x".into()));
+        assert_eq!(
+            of(json!({"custom": {"cpu": "1"}})),
+            Tier::Custom { cpu: "1".into() }
+        );
+        assert_eq!(tier(json!(null)).unwrap().spec.tier, None);
+        let text = |value| tier(value).unwrap_err().to_string();
+        assert_eq!(
+            text(json!("big")),
+            r#"cannot read spec.tier: it is the text "big", expected shared, sized, pair or custom"#
+        );
+        assert!(
+            text(json!({"sized": 1, "shared": null})).ends_with("an object, expected an object with one key")
+        );
+        assert!(text(json!({"pair": [7]})).starts_with("cannot read spec.tier.pair: its length is 1"));
+        assert!(
+            text(json!({"pair": [7, "x", 1]})).starts_with("cannot read spec.tier.pair: its length is 3")
+        );
+        assert!(text(json!({"shared": 1})).ends_with("it is the integer 1, expected null"));
+        assert!(text(json!({"custom": 1})).ends_with("it is the integer 1, expected an object"));
+    }
+
+    #[test]
+    fn what_nobody_reads_is_not_looked_at() {
+        // {"broken": <a Value cut short>, "spec": {"projectId": 1}}
+        let mut bytes = vec![0x0a, 2 + 6 + 3, 0x0a, 6];
+        bytes.extend(b"broken");
+        bytes.extend([0x12, 1, 0x2a]);
+        bytes.extend(write(&json!({"spec": {"projectId": 1}})).unwrap());
+        assert_eq!(read::<Object>(&bytes).unwrap().spec.project_id, 1);
+        let error = to_json(&bytes).unwrap_err();
+        assert_eq!(
+            (error.path(), error.kind()),
+            ("broken", &ReadErrorKind::Truncated)
+        );
+    }
+
+    #[test]
+    fn text_is_borrowed_from_the_bytes() {
+        #[derive(Deserialize)]
+        struct Borrowing<'a> {
+            name: &'a str,
+            #[serde(borrow)]
+            labels: BTreeMap<&'a str, Cow<'a, str>>,
+        }
+        let bytes = write(&json!({"name": "n", "labels": {"a": "b"}})).unwrap();
+        let object: Borrowing = read(&bytes).unwrap();
+        assert!(bytes.as_ptr_range().contains(&object.name.as_ptr()));
+        assert!(
+            object
+                .labels
+                .iter()
+                .all(|(key, _)| bytes.as_ptr_range().contains(&key.as_ptr()))
+        );
+    }
+
+    #[test]
+    fn whole_numbers_are_integers_up_to_2_to_the_53() {
+        let limit = 1_i64 << 53;
+        for integer in [0, 1, -1, limit, -limit] {
+            assert_eq!(
+                read_json::<BTreeMap<String, i64>>(&json!({"n": integer})).unwrap()["n"],
+                integer
+            );
+        }
+        assert_eq!(
+            read_json::<BTreeMap<String, u64>>(&json!({"n": limit})).unwrap()["n"],
+            limit.cast_unsigned()
+        );
+        assert!(read_json::<BTreeMap<String, u64>>(&json!({"n": -1})).is_err());
+        assert!(read_json::<BTreeMap<String, i64>>(&json!({"n": limit * 2})).is_err());
+        assert_eq!(
+            read_json::<Value>(&json!({"n": limit * 2})).unwrap()["n"].as_f64(),
+            Some(2_f64.powi(54))
+        );
+        assert_eq!(read_json::<Value>(&json!({"n": 3.0})).unwrap(), json!({"n": 3}));
+        assert_eq!(
+            read_json::<BTreeMap<String, f64>>(&json!({"n": 3})).unwrap()["n"].to_bits(),
+            3_f64.to_bits()
+        );
+    }
+
+    #[test]
+    fn a_negative_zero_stays_one_and_is_an_integer_for_those_who_ask() {
+        let object = json!({"n": -0.0});
+        assert!(
+            read_json::<Value>(&object).unwrap()["n"]
+                .as_f64()
+                .unwrap()
+                .is_sign_negative()
+        );
+        assert_eq!(read_json::<BTreeMap<String, i64>>(&object).unwrap()["n"], 0);
+        assert_eq!(read_json::<BTreeMap<String, u16>>(&object).unwrap()["n"], 0);
+    }
+
+    #[test]
+    fn serde_buffers_work_flattened_untagged_and_tagged() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        #[serde(untagged)]
+        enum Port {
+            Number(u16),
+            Name(String),
+        }
+        #[derive(Debug, PartialEq, Deserialize)]
+        #[serde(tag = "type")]
+        enum Source {
+            Git { url: String, depth: u8 },
+        }
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Mixed {
+            ports: Vec<Port>,
+            source: Source,
+            #[serde(flatten)]
+            spec: BTreeMap<String, Value>,
+        }
+        let object =
+            json!({"ports": [80, "http"], "source": {"depth": 3, "type": "Git", "url": "u"}, "x": [1.5]});
+        let expected = Mixed {
+            ports: vec![Port::Number(80), Port::Name("http".into())],
+            source: Source::Git {
+                url: "u".into(),
+                depth: 3,
+            },
+            spec: BTreeMap::from([("x".into(), json!([1.5]))]),
+        };
+        assert_eq!(read_json::<Mixed>(&object).unwrap(), expected);
+    }
+
+    #[test]
+    fn keys_of_other_types_are_parsed() {
+        assert_eq!(
+            read_json::<BTreeMap<u16, bool>>(&json!({"8080": true})).unwrap(),
+            BTreeMap::from([(8080, true)])
+        );
+        let error =
+            read_json::<BTreeMap<String, BTreeMap<u16, bool>>>(&json!({"p": {"http": true}})).unwrap_err();
+        assert_eq!(error.path(), "p.http");
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_an_error_for_a_struct_and_the_last_for_a_map() {
+        let mut bytes = write(&json!({"spec": {"projectId": 1}})).unwrap();
+        bytes.extend(write(&json!({"spec": {"projectId": 2}})).unwrap());
+        let error = read::<Object>(&bytes).unwrap_err();
+        assert_eq!(
+            (error.path(), error.kind()),
+            ("spec", &ReadErrorKind::DuplicateField("spec".into()))
+        );
+        assert_eq!(to_json(&bytes).unwrap(), json!({"spec": {"projectId": 2}}));
+        assert_eq!(
+            read::<BTreeMap<String, Spec>>(&bytes).unwrap()["spec"].project_id,
+            2
+        );
+    }
+
+    #[test]
+    fn nan_and_infinities_are_refused_when_read() {
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let mut bytes = vec![0x0a, 14, 0x0a, 1, b'n', 0x12, 9, 0x11];
+            bytes.extend(number.to_le_bytes());
+            assert_eq!(bytes.len(), 16);
+            let error = to_json(&bytes).unwrap_err();
+            assert_eq!(error.path(), "n");
+            assert!(
+                matches!(error.kind(), ReadErrorKind::InvalidValue { .. }),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn invalid_utf8_is_an_error_in_keys_and_values_that_are_read() {
+        let value = [0x0a, 8, 0x0a, 1, b'n', 0x12, 3, 0x1a, 1, 0xff];
+        let error = to_json(&value).unwrap_err();
+        assert_eq!((error.path(), error.kind()), ("n", &ReadErrorKind::Utf8));
+        let key = [0x0a, 7, 0x0a, 1, 0xff, 0x12, 2, 0x20, 1];
+        assert_eq!(to_json(&key).unwrap_err().kind(), &ReadErrorKind::Utf8);
+    }
+
+    /// `{"deep": [[...[]...]], "name": "n"}`: as many levels as said, the outermost object included.
+    fn nested(levels: usize) -> Vec<u8> {
+        let mut value = Vec::new();
+        for _ in 1..levels {
+            let mut outer = Vec::new();
+            if !value.is_empty() {
+                super::super::encode::append_bytes(&mut outer, 1, &value);
+            }
+            value.clear();
+            super::super::encode::append_bytes(&mut value, 6, &outer);
+        }
+        let mut entry = Vec::new();
+        super::super::encode::append_bytes(&mut entry, 1, b"deep");
+        super::super::encode::append_bytes(&mut entry, 2, &value);
+        let mut bytes = Vec::new();
+        super::super::encode::append_bytes(&mut bytes, 1, &entry);
+        bytes.extend(write(&json!({"name": "n"})).unwrap());
+        bytes
+    }
+
+    #[test]
+    fn nesting_ends_at_the_limit_and_only_for_those_who_go_there() {
+        #[derive(Deserialize)]
+        struct Shallow {
+            name: String,
+        }
+        assert!(to_json(&nested(MAX_DEPTH)).is_ok());
+        for levels in [MAX_DEPTH + 1, 200, 3000] {
+            let error = to_json(&nested(levels)).unwrap_err();
+            assert_eq!(error.kind(), &ReadErrorKind::Depth);
+            assert!(error.path().starts_with("deep[0][0]"));
+            assert_eq!(read::<Shallow>(&nested(levels)).unwrap().name, "n");
+        }
+    }
+
+    #[test]
+    fn a_struct_that_is_too_large_is_refused_unread() {
+        let error = to_json(&vec![0; MAX_BYTES + 1]).unwrap_err();
+        assert_eq!(error.kind(), &ReadErrorKind::Size(MAX_BYTES + 1));
+    }
+
+    #[test]
+    fn a_value_without_content_is_null_and_the_last_content_counts() {
+        assert_eq!(to_json(&[0x0a, 3, 0x0a, 1, b'n']).unwrap(), json!({"n": null}));
+        assert_eq!(
+            to_json(&[0x0a, 9, 0x0a, 1, b'n', 0x12, 4, 0x20, 1, 0x20, 0]).unwrap(),
+            json!({"n": false})
+        );
+        assert_eq!(to_json(&[]).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn null_is_none_and_unit_and_nothing_else() {
+        assert_eq!(
+            read_json::<BTreeMap<String, Option<u8>>>(&json!({"a": null, "b": 1})).unwrap()["a"],
+            None
+        );
+        assert!(read_json::<BTreeMap<String, Vec<()>>>(&json!({"a": [null]})).is_ok());
+        assert!(read_json::<BTreeMap<String, String>>(&json!({"a": null})).is_err());
+    }
 }

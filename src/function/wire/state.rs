@@ -8,6 +8,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    fmt::{Debug, Formatter},
 };
 
 use super::{
@@ -32,7 +33,7 @@ const READY: u32 = 3;
 const STATUS: &str = "status";
 
 /// A desired state, taken apart but not decoded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ForeignState<'a> {
     /// The composite resource, when there is one.
     pub composite: Option<ForeignComposite<'a>>,
@@ -43,7 +44,7 @@ pub struct ForeignState<'a> {
 }
 
 /// The composite resource of a desired state.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ForeignComposite<'a> {
     /// The Struct of its object. Owned only if the field was split, which protobuf allows and nobody does.
     pub resource: Option<Cow<'a, [u8]>>,
@@ -54,12 +55,24 @@ pub struct ForeignComposite<'a> {
 }
 
 /// A composed resource of a desired state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ForeignResource<'a> {
     /// Its composition resource name.
     pub name: &'a str,
     /// The whole entry with its tag: appended to a `State`, it is that resource.
     pub entry: &'a [u8],
+}
+
+/// Names only: what others want may be secret.
+impl Debug for ForeignState<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        let names = self.resources.iter().map(|resource| resource.name);
+        formatter
+            .debug_struct("ForeignState")
+            .field("composite", &self.composite.is_some())
+            .field("resources", &names.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Appends a composed resource to a `State`. A name must be appended once only.
@@ -328,17 +341,22 @@ mod tests {
         desired.extend_from_slice(&one);
         desired.extend_from_slice(&[0x48, 1]);
         let state = split(&desired).unwrap();
+        let shown = format!("{state:?}");
+        assert!(
+            shown.contains("one") && !shown.contains("Job") && !shown.contains("74"),
+            "{shown}"
+        );
         let composite = state.composite.unwrap();
         assert_eq!(
             (composite.resource.as_deref(), composite.ready),
             (Some(&object[..]), 1)
         );
-        assert_eq!(
-            state.resources,
-            [ForeignResource {
-                name: "one",
-                entry: &one
-            }]
+        assert!(
+            state.resources
+                == [ForeignResource {
+                    name: "one",
+                    entry: &one
+                }]
         );
         assert_eq!(state.unknown, [&[0x48, 1]]);
     }

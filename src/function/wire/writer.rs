@@ -315,3 +315,220 @@ impl<'out> Serializer for Writer<'out> {
         self.object(Some(wrapper))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Serialize;
+    use serde_json::{Value, json};
+
+    use crate::function::wire::{
+        MAX_BYTES, MAX_DEPTH, WriteError, WriteErrorKind, to_json, write, write_into,
+    };
+
+    fn failure<T: Serialize>(value: T) -> WriteError {
+        write(&BTreeMap::from([("a", vec![value])])).unwrap_err()
+    }
+
+    #[test]
+    fn the_outermost_value_must_be_an_object() {
+        for (value, found) in [
+            (json!(null), "null"),
+            (json!(1), "a number"),
+            (json!(true), "a boolean"),
+            (json!("x"), "text"),
+            (json!([{}]), "a list"),
+        ] {
+            let error = write(&value).unwrap_err();
+            assert_eq!(error.kind(), &WriteErrorKind::NoObject { found });
+            assert_eq!(
+                error.to_string(),
+                format!("cannot write the object: it is {found}, expected an object")
+            );
+        }
+        assert!(write(&Some(json!({}))).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_integer_that_no_double_holds_is_an_error_and_others_are_not() {
+        let error = failure((1_u64 << 53) + 1);
+        assert_eq!(error.path(), "a[0]");
+        assert_eq!(
+            error.kind(),
+            &WriteErrorKind::InexactInteger("9007199254740993".into())
+        );
+        assert!(matches!(
+            failure(i64::MAX).kind(),
+            WriteErrorKind::InexactInteger(_)
+        ));
+        assert!(matches!(
+            failure(u64::MAX).kind(),
+            WriteErrorKind::InexactInteger(_)
+        ));
+        for exact in [i64::MIN, -(1 << 53), 1 << 53, 1 << 60] {
+            assert!(write(&BTreeMap::from([("a", exact)])).is_ok(), "{exact}");
+        }
+    }
+
+    #[test]
+    fn nan_and_infinities_are_errors_and_the_largest_doubles_are_not() {
+        assert!(matches!(failure(f64::NAN).kind(), WriteErrorKind::NotFinite(number) if number.is_nan()));
+        assert_eq!(
+            failure(f32::INFINITY).kind(),
+            &WriteErrorKind::NotFinite(f64::INFINITY)
+        );
+        let bytes = write(&BTreeMap::from([("a", [1e300, f64::MIN_POSITIVE, f64::MAX])])).unwrap();
+        assert_eq!(
+            to_json(&bytes).unwrap(),
+            json!({"a": [1e300, f64::MIN_POSITIVE, f64::MAX]})
+        );
+    }
+
+    #[test]
+    fn bytes_are_refused() {
+        struct Blob;
+        impl Serialize for Blob {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(&[1])
+            }
+        }
+        assert_eq!(failure(Blob).kind(), &WriteErrorKind::Bytes);
+    }
+
+    #[test]
+    fn an_error_leaves_the_buffer_as_it_was() {
+        let mut out = vec![1, 2];
+        assert!(write_into(&json!([]), &mut out).is_err());
+        assert!(write_into(&BTreeMap::from([("a", f64::NAN)]), &mut out).is_err());
+        assert_eq!(out, [1, 2]);
+        write_into(&json!({"a": null}), &mut out).unwrap();
+        assert_eq!(out, [1, 2, 0x0a, 7, 0x0a, 1, b'a', 0x12, 2, 0x08, 0]);
+    }
+
+    #[test]
+    fn every_shape_of_serde_is_what_serde_json_makes_of_it() {
+        #[derive(Serialize)]
+        struct Unit;
+        #[derive(Serialize)]
+        struct Wrapped(u8);
+        #[derive(Serialize)]
+        struct Pair(u8, char);
+        #[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+        enum Variant {
+            Unit,
+            Wrapped(u8),
+            Pair(u8, Option<bool>),
+            Fields { x: i8, y: Vec<u8> },
+        }
+        #[derive(Serialize)]
+        struct Shapes {
+            unit: (),
+            unit_struct: Unit,
+            wrapped: Wrapped,
+            pair: Pair,
+            tuple: (i16, u32, f32),
+            none: Option<u8>,
+            some: Option<u8>,
+            variants: Vec<Variant>,
+            by_number: BTreeMap<i32, bool>,
+            by_bool: BTreeMap<bool, char>,
+            by_variant: BTreeMap<Variant, u8>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            skipped: Option<u8>,
+            #[serde(flatten)]
+            flattened: BTreeMap<String, Value>,
+        }
+        let fields = || Variant::Fields {
+            x: -1,
+            y: vec![1; 200],
+        };
+        let shapes = Shapes {
+            unit: (),
+            unit_struct: Unit,
+            wrapped: Wrapped(1),
+            pair: Pair(2, 'ü'),
+            tuple: (-3, 4, 0.5),
+            none: None,
+            some: Some(1),
+            variants: vec![
+                Variant::Unit,
+                Variant::Wrapped(1),
+                Variant::Pair(1, None),
+                fields(),
+            ],
+            by_number: BTreeMap::from([(-1, true)]),
+            by_bool: BTreeMap::from([(true, 'x')]),
+            by_variant: BTreeMap::from([(Variant::Unit, 1)]),
+            skipped: None,
+            flattened: BTreeMap::from([("extra".into(), json!({"": [[], {}, null]}))]),
+        };
+        assert_eq!(
+            to_json(&write(&shapes).unwrap()).unwrap(),
+            serde_json::to_value(&shapes).unwrap()
+        );
+        assert_eq!(
+            to_json(&write(&fields()).unwrap()).unwrap(),
+            serde_json::to_value(fields()).unwrap()
+        );
+    }
+
+    #[test]
+    fn errors_inside_variants_and_under_odd_keys_have_their_path() {
+        #[derive(Serialize)]
+        enum Variant {
+            Wrapped(f64),
+            Pair(u8, f64),
+            Fields { x: f64 },
+        }
+        let path = |variant| {
+            write(&BTreeMap::from([("a.b/c", variant)]))
+                .unwrap_err()
+                .path()
+                .to_owned()
+        };
+        assert_eq!(path(Variant::Wrapped(f64::NAN)), r#"["a.b/c"].Wrapped"#);
+        assert_eq!(path(Variant::Pair(1, f64::NAN)), r#"["a.b/c"].Pair[1]"#);
+        assert_eq!(path(Variant::Fields { x: f64::NAN }), r#"["a.b/c"].Fields.x"#);
+    }
+
+    #[test]
+    fn a_key_that_is_no_text_is_refused() {
+        let error = write(&BTreeMap::from([("a", BTreeMap::from([(vec![1], 1)]))])).unwrap_err();
+        assert_eq!(
+            (error.path(), error.kind()),
+            ("a", &WriteErrorKind::Key { found: "a list" })
+        );
+        let error = write(&BTreeMap::from([(None::<u8>, 1)])).unwrap_err();
+        assert_eq!(error.kind(), &WriteErrorKind::Key { found: "null" });
+    }
+
+    #[test]
+    fn nesting_ends_at_the_limit() {
+        let nested = |levels: usize| {
+            let inner = (2..levels).fold(json!([]), |value, _| json!([value]));
+            json!({"deep": inner})
+        };
+        assert!(to_json(&write(&nested(MAX_DEPTH)).unwrap()).is_ok());
+        let error = write(&nested(MAX_DEPTH + 1)).unwrap_err();
+        assert_eq!(error.kind(), &WriteErrorKind::Depth);
+        assert!(error.path().starts_with("deep[0][0]"));
+        assert_eq!(write(&nested(200)).unwrap_err().kind(), &WriteErrorKind::Depth);
+    }
+
+    #[test]
+    fn an_object_that_is_too_large_is_an_error() {
+        let error = write(&BTreeMap::from([("a", "x".repeat(MAX_BYTES))])).unwrap_err();
+        assert!(matches!(error.kind(), WriteErrorKind::Size(size) if *size > MAX_BYTES));
+    }
+
+    #[test]
+    fn lengths_of_every_size_are_patched_right() {
+        for length in [
+            0, 1, 100, 113, 114, 115, 116, 117, 118, 119, 120, 127, 128, 16_370, 16_384, 2_097_152,
+        ] {
+            let object = json!({"k": {"list": ["x".repeat(length), length]}});
+            assert_eq!(to_json(&write(&object).unwrap()).unwrap(), object, "{length}");
+        }
+    }
+}
