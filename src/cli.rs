@@ -3,6 +3,7 @@
 //! In: arguments and environment. Out: the exit code of the command that they name; without a command, `serve`. Whatever
 //! keeps a command from starting is one line on standard error and exit code 2.
 
+pub mod render;
 mod serve;
 
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! `function-odoo serve`: flags and environment to server settings.
 //!
 //! In: the flags and variables of the official SDKs for Go and Rust. Out: a running server, until it is told to stop. The
-//! server itself is [`function_odoo::function::server`].
+//! server itself is [`crate::function::server`].
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -10,7 +10,7 @@ use clap::{
     Args,
     builder::{FalseyValueParser, OsStringValueParser},
 };
-use function_odoo::{
+use crate::{
     function::server::{self, Listen, Security, Settings},
     telemetry::{self, Verbosity},
 };
