@@ -165,12 +165,14 @@ impl Emitter {
 
     fn double_quoted(&mut self, text: &str, may_break: bool) {
         self.indicator("\"", true, false, false);
+        // The Go port looks for a byte order mark at the start of the text, whichever character it is at.
+        let escapes_all = text.starts_with('\u{feff}');
         let mut spaces = false;
         let mut characters = text.chars().peekable();
         let mut first = true;
         while let Some(character) = characters.next() {
             let next = characters.peek().copied();
-            if !is_printable(character) || is_break(character) || matches!(character, '"' | '\\') {
+            if escapes_all || !is_printable(character) || is_break(character) || matches!(character, '"' | '\\') {
                 self.put_all(&escape(character));
                 spaces = false;
             } else if character == ' ' {

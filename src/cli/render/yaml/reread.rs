@@ -54,12 +54,11 @@ pub fn reread(value: &Value, path: &str) -> Result<Node, YamlError> {
 }
 
 fn reread_key(key: &str, path: &str) -> Result<String, YamlError> {
-    let key = reread_text(key, path)?;
     let characters: usize = key.chars().map(json_width).sum();
     if characters + 2 > MAX_KEY_CHARACTERS || key.contains(NEXT_LINE) {
         return Err(YamlError::Key { path: path.to_owned() });
     }
-    Ok(key)
+    reread_text(key, path)
 }
 
 /// How many characters Go's JSON writer needs for a character.
@@ -74,7 +73,7 @@ fn json_width(character: char) -> usize {
 fn reread_text(text: &str, path: &str) -> Result<String, YamlError> {
     for character in text.chars() {
         // JSON writes these raw, and the YAML reader refuses them.
-        let refused = matches!(character, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+        let refused = matches!(character, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
         if refused {
             return Err(YamlError::ControlCharacter { path: path.to_owned(), code: character.into() });
         }

@@ -19,7 +19,7 @@ pub fn reads_back_as_text(text: &str) -> bool {
 
 fn is_number_or_time(text: &str) -> bool {
     match text.as_bytes().first() {
-        Some(b'.') => is_finite_float(text),
+        Some(b'.') => underscores_separate_digits(text) && is_finite_float(&text.replace('_', "")),
         Some(b'+' | b'-' | b'0'..=b'9') => {
             let plain = text.replace('_', "");
             is_timestamp(text) || is_integer(&plain) || is_finite_float(&plain)
@@ -44,6 +44,12 @@ fn is_finite_float(text: &str) -> bool {
         && digits(fraction)
         && !(whole.is_empty() && fraction.is_empty())
         && text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+fn underscores_separate_digits(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_digit = |index: Option<usize>| index.and_then(|index| bytes.get(index)).is_some_and(u8::is_ascii_digit);
+    (0..bytes.len()).all(|index| bytes[index] != b'_' || (is_digit(index.checked_sub(1)) && is_digit(Some(index + 1))))
 }
 
 fn is_digits(text: &str) -> bool {
