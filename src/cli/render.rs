@@ -1,2 +1,3 @@
 //! x
+pub mod simulate;
 pub mod yaml;
