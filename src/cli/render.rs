@@ -1,3 +1,4 @@
 //! x
+mod document;
 pub mod simulate;
 pub mod yaml;
