@@ -20,12 +20,12 @@ const REFERENCES: [&str; 3] = ["spec", "crossplane", "resourceRefs"];
 pub enum ObservedProblem {
     /// Nothing says which composed resource it is.
     #[error(
-        "metadata.annotations: add {RESOURCE_NAME_ANNOTATION} with the composed resource's name, as the annotation has it in the output"
+        "add {RESOURCE_NAME_ANNOTATION} with the composition resource name, as the same object has it in the output"
     )]
     Anonymous,
     /// Another object controls it, so it would be ignored.
     #[error(
-        "metadata.ownerReferences: the controller's uid is {found}, that of the composite resource {expected}; change it or leave ownerReferences out"
+        "the controller's uid is {found}, that of the composite resource {expected}; change it or leave ownerReferences out"
     )]
     ForeignController {
         /// The uid in the owner reference.
@@ -34,7 +34,7 @@ pub enum ObservedProblem {
         expected: String,
     },
     /// A namespaced composite resource composes in its own namespace only.
-    #[error("metadata.namespace: must be {expected}, the namespace of the composite resource")]
+    #[error("must be {expected}, the namespace of the composite resource")]
     ForeignNamespace {
         /// The namespace of the composite resource.
         expected: String,
