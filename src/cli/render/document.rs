@@ -42,14 +42,16 @@ pub fn read(text: &str) -> Result<Value, SyntaxError> {
         if !is_plain {
             continue;
         }
-        match word.boolean {
-            Some(boolean) => replace(&mut value, &word.path, boolean),
-            None => {
-                let line = line_and_index(text, Target::Scalar(word.count)).map(|(line, _)| line);
-                let message = "a number that readers understand differently: put it in quotes, or write it in decimal";
-                return Err(SyntaxError { field: shown(&word.path), line, message: message.to_owned() });
+        let message = match word.meaning {
+            Meaning::Boolean(boolean) => {
+                replace(&mut value, &word.path, boolean);
+                continue;
             }
-        }
+            Meaning::Key => "a key that Kubernetes' tools read as a boolean: put it in quotes",
+            Meaning::Number => "a number that readers understand differently: put it in quotes, or write it in decimal",
+        };
+        let line = line_and_index(text, Target::Scalar(word.count)).map(|(line, _)| line);
+        return Err(SyntaxError { field: shown(&word.path), line, message: message.to_owned() });
     }
     Ok(value)
 }
@@ -113,8 +115,15 @@ struct Word {
     path: Vec<Segment>,
     /// How many scalars came before.
     count: usize,
-    /// What it is when it is plain; none when that is an error.
-    boolean: Option<bool>,
+    meaning: Meaning,
+}
+
+/// What a text is to YAML 1.1 when it is plain.
+enum Meaning {
+    Boolean(bool),
+    /// A boolean where a key is expected.
+    Key,
+    Number,
 }
 
 #[derive(Default)]
@@ -184,16 +193,16 @@ impl Reader<'_> {
     }
 
     fn note_word(&self, text: &str, count: usize) {
-        let boolean = if TRUE_WORDS.contains(&text) {
-            Some(true)
+        let meaning = if TRUE_WORDS.contains(&text) {
+            Meaning::Boolean(true)
         } else if FALSE_WORDS.contains(&text) {
-            Some(false)
+            Meaning::Boolean(false)
         } else if is_other_number(text) {
-            None
+            Meaning::Number
         } else {
             return;
         };
-        self.words.borrow_mut().push(Word { path: self.path.borrow().clone(), count, boolean });
+        self.words.borrow_mut().push(Word { path: self.path.borrow().clone(), count, meaning });
     }
 }
 
@@ -298,8 +307,24 @@ struct Key<'a, 'b> {
 }
 
 impl Key<'_, '_> {
+    fn is_last_of(&self, path: &[Segment], key: &str) -> bool {
+        let here = self.reader.path.borrow();
+        matches!(path.split_last(), Some((Segment::Key(last), parents)) if last == key && parents == here.as_slice())
+    }
+
     fn accept<E: serde::de::Error>(&self, key: &str) -> Result<String, E> {
-        self.reader.scalars.set(self.reader.scalars.get() + 1);
+        let count = self.reader.scalars.get();
+        self.reader.scalars.set(count + 1);
+        self.reader.stop(match self.reader.target {
+            None => false,
+            Some(Target::Scalar(wanted)) => wanted == count,
+            Some(Target::Path(path)) => self.is_last_of(path, key),
+        })?;
+        if TRUE_WORDS.contains(&key) || FALSE_WORDS.contains(&key) {
+            let mut path = self.reader.path.borrow().clone();
+            path.push(Segment::Key(key.to_owned()));
+            self.reader.words.borrow_mut().push(Word { path, count, meaning: Meaning::Key });
+        }
         if self.earlier.contains_key(key) {
             self.reader.path.borrow_mut().push(Segment::Key(key.to_owned()));
             return Err(self.reader.refuse("the key is there twice"));
@@ -355,9 +380,15 @@ mod tests {
 
     #[test]
     fn plain_words_of_yaml_1_1_are_booleans_and_quoted_ones_text() {
-        let text = "a: yes\nb: 'yes'\nc: [off, \"off\"]\nd: |-\n  no\ne: no\nyes: y\n";
+        let text = "a: yes\nb: 'yes'\nc: [off, \"off\"]\nd: |-\n  no\ne: no\n'yes': y\n";
         let expected = json!({"a": true, "b": "yes", "c": [false, "off"], "d": "no", "e": false, "yes": true});
         assert_eq!(read(text), Ok(expected));
+    }
+
+    #[test]
+    fn plain_keys_that_are_booleans_elsewhere_are_errors() {
+        let error = read("a:\n  on: 1\n").expect_err("the key is true to Kubernetes' tools");
+        assert_eq!((error.field.as_str(), error.line), ("a.on", Some(2)));
     }
 
     #[test]
@@ -387,7 +418,8 @@ mod tests {
         let text = "apiVersion: v1\nmetadata:\n  name: a\nspec:\n  list:\n  - x: 1\n  - x: 2\n";
         assert_eq!(line_of(text, &[key("metadata"), key("name")]), Some(3));
         assert_eq!(line_of(text, &[key("spec"), key("list"), Segment::Index(1), key("x")]), Some(7));
-        assert_eq!(line_of(text, &[key("metadata"), key("annotations"), key("k")]), Some(3));
+        assert_eq!(line_of(text, &[key("metadata"), key("annotations"), key("k")]), Some(2));
+        assert_eq!(line_of(text, &[key("spec"), key("list")]), Some(5));
         assert_eq!(line_of(text, &[]), Some(1));
     }
 

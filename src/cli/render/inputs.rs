@@ -126,6 +126,9 @@ fn read_platform(file: &Path, problems: &mut Vec<Problem>) -> Option<Value> {
 }
 
 fn check_observed(composite: &Value, observed: &Document, problems: &mut Vec<Problem>) {
+    if !observed.value.is_object() {
+        return;
+    }
     for problem in simulate::observed_problems(composite, &observed.value) {
         let path: &[&str] = match problem {
             ObservedProblem::Anonymous => &["metadata", "annotations"],

@@ -94,7 +94,7 @@ fn read_one(value: &Value) -> Option<Condition> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the double is whole and within the range of i64")]
-fn whole_number(value: &Value) -> Option<i64> {
+pub fn whole_number(value: &Value) -> Option<i64> {
     const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
     let is_whole = |double: &f64| double.fract() == 0.0 && (-TWO_POW_63..TWO_POW_63).contains(double);
     value.as_i64().or_else(|| value.as_f64().filter(is_whole).map(|double| double as i64))

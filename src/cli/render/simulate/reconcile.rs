@@ -98,9 +98,9 @@ pub fn reconcile(inputs: &Inputs, call: &mut Call<'_>) -> Result<Rendered, Simul
     // A required object may have the composite resource's identity, and then takes its place.
     let mut composite = cluster.store.get(&cluster.composite).cloned().unwrap_or(composite);
     let mut events = Vec::new();
-    let status_before = composite.get("status").cloned();
+    let status_before = composite.get("status").map(structs::with_doubles);
     let mark = |composite: &mut Value, condition: Condition| {
-        let generation = object::get(composite, &["metadata", "generation"]).and_then(Value::as_i64).unwrap_or_default();
+        let generation = object::get(composite, &["metadata", "generation"]).and_then(conditions::whole_number).unwrap_or_default();
         conditions::set(composite, [condition.with_generation(generation)]);
     };
     mark(&mut composite, Condition::new("Responsive", "True", "WatchCircuitClosed"));
@@ -134,7 +134,7 @@ pub fn reconcile(inputs: &Inputs, call: &mut Call<'_>) -> Result<Rendered, Simul
     }
     mark(&mut composite, Condition::new("Synced", "True", "ReconcileSuccess"));
     mark(&mut composite, readiness(&composed));
-    if composite.get("status").cloned() != status_before {
+    if composite.get("status").map(structs::with_doubles) != status_before {
         cluster.update_status(&mut composite);
     }
     Ok(cluster.into_rendered(events))
