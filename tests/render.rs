@@ -17,8 +17,9 @@ use function_odoo::{
     cli::render::{self, Pipeline, RenderArguments, RenderError, output::Format, simulate},
     function::{
         proto::v1::{
-            Condition, MatchLabels, Ready, Requirements, Resource, ResourceSelector, Result as FunctionResult,
-            RunFunctionRequest, RunFunctionResponse, SchemaSelector, Severity, State, Status,
+            Condition, MatchLabels, Ready, Requirements, Resource, ResourceSelector,
+            Result as FunctionResult, RunFunctionRequest, RunFunctionResponse, SchemaSelector, Severity,
+            State, Status,
             function_runner_service_server::{FunctionRunnerService, FunctionRunnerServiceServer},
             resource_selector::Match,
         },
@@ -136,7 +137,11 @@ impl Case {
             xrd: Some(write("definition.yaml", &DEFINITION.replace("SCOPE", scope))),
             ..RenderArguments::default()
         };
-        Self { folder, arguments, function }
+        Self {
+            folder,
+            arguments,
+            function,
+        }
     }
 
     fn write(&self, folder: &str, files: &[(&str, &str)]) -> PathBuf {
@@ -172,10 +177,14 @@ impl Case {
         let pipeline = Pipeline {
             composition: "things".to_owned(),
             step: "run".to_owned(),
-            input: Some(json!({"apiVersion": "odoo.fn.planapulse.com/v1beta1", "kind": "Platform", "replicas": 3})),
+            input: Some(
+                json!({"apiVersion": "odoo.fn.planapulse.com/v1beta1", "kind": "Platform", "replicas": 3}),
+            ),
             definitions: Vec::new(),
         };
-        render::render(&self.arguments, &pipeline, &mut |request| (self.function)(&request))
+        render::render(&self.arguments, &pipeline, &mut |request| {
+            (self.function)(&request)
+        })
     }
 
     /// What the real program prints: standard output, or standard error when it fails; `None` when it is missing.
@@ -191,39 +200,71 @@ impl Case {
         );
         fs::write(self.folder.join("functions.yaml"), functions).expect("the case's folder is writable");
         let mut command = Command::new(program);
-        let RenderArguments { composite, observed, required, schemas, now, xrd, .. } = &self.arguments;
+        let RenderArguments {
+            composite,
+            observed,
+            required,
+            schemas,
+            now,
+            xrd,
+            ..
+        } = &self.arguments;
         command.args(["composition", "render"]).arg(composite);
-        command.args([self.folder.join("composition.yaml"), self.folder.join("functions.yaml")]);
-        command.arg("--timeout=30s").arg(option("--crossplane-binary", &core));
-        for (name, path) in [("-o", observed), ("-e", required), ("-s", schemas), ("--xrd", xrd)] {
+        command.args([
+            self.folder.join("composition.yaml"),
+            self.folder.join("functions.yaml"),
+        ]);
+        command
+            .arg("--timeout=30s")
+            .arg(option("--crossplane-binary", &core));
+        for (name, path) in [
+            ("-o", observed),
+            ("-e", required),
+            ("-s", schemas),
+            ("--xrd", xrd),
+        ] {
             if let Some(path) = path {
                 command.arg(name).arg(path);
             }
         }
         if let Some(now) = now {
-            command.arg("--context-values").arg(format!("{}=\"{now}\"", render::TIME_CONTEXT_KEY));
+            command
+                .arg("--context-values")
+                .arg(format!("{}=\"{now}\"", render::TIME_CONTEXT_KEY));
         }
-        for (flag, is_set) in
-            [("-r", self.arguments.include_function_results), ("-x", self.arguments.include_full_xr)]
-        {
+        for (flag, is_set) in [
+            ("-r", self.arguments.include_function_results),
+            ("-x", self.arguments.include_full_xr),
+        ] {
             if is_set {
                 command.arg(flag);
             }
         }
-        let output = command.env("HOME", &self.folder).output().expect("the real program starts");
+        let output = command
+            .env("HOME", &self.folder)
+            .output()
+            .expect("the real program starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the real program prints UTF-8");
-        Some(if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) })
+        Some(if output.status.success() {
+            Ok(text(output.stdout))
+        } else {
+            Err(text(output.stderr))
+        })
     }
 
     /// Both print the same; returns it.
     fn assert_same(&self) -> String {
-        let ours = self.ours().unwrap_or_else(|error| panic!("ours fails: {error}"));
+        let ours = self.ours().expect("ours prints");
         if let Some(theirs) = self.theirs() {
-            let theirs = theirs.unwrap_or_else(|error| panic!("theirs fails: {error}"));
+            let theirs = theirs.expect("theirs prints");
             fs::write(self.folder.join("ours.yaml"), &ours).expect("the case's folder is writable");
             fs::write(self.folder.join("theirs.yaml"), &theirs).expect("the case's folder is writable");
             let is_same = with_sorted_events(&ours) == with_sorted_events(&theirs);
-            assert!(is_same, "{} differs, see ours.yaml and theirs.yaml in it", self.folder.display());
+            assert!(
+                is_same,
+                "{} differs, see ours.yaml and theirs.yaml in it",
+                self.folder.display()
+            );
         }
         ours
     }
@@ -231,7 +272,10 @@ impl Case {
     /// Both fail; returns both messages, theirs being empty when the real program is missing.
     fn assert_both_fail(&self) -> (RenderError, String) {
         let ours = self.ours().expect_err("ours fails");
-        let theirs = self.theirs().map(|theirs| theirs.expect_err("theirs fails")).unwrap_or_default();
+        let theirs = self
+            .theirs()
+            .map(|theirs| theirs.expect_err("theirs fails"))
+            .unwrap_or_default();
         (ours, theirs)
     }
 }
@@ -245,7 +289,10 @@ fn with_sorted_events(text: &str) -> Vec<&str> {
     let mut documents: Vec<&str> = text.split("---\n").collect();
     let is_unready = |document: &&str| document.contains("is not yet ready");
     if let Some(first) = documents.iter().position(is_unready) {
-        let count = documents[first..].iter().take_while(|document| is_unready(document)).count();
+        let count = documents[first..]
+            .iter()
+            .take_while(|document| is_unready(document))
+            .count();
         documents[first..first + count].sort_unstable();
     }
     documents
@@ -277,21 +324,31 @@ impl Server {
             .build()
             .expect("a runtime starts");
         let address = runtime.block_on(async {
-            let incoming = tonic::transport::server::TcpIncoming::bind("127.0.0.1:0".parse().expect("an address"))
-                .expect("a port is free");
+            let incoming =
+                tonic::transport::server::TcpIncoming::bind("127.0.0.1:0".parse().expect("an address"))
+                    .expect("a port is free");
             let address = incoming.local_addr().expect("the port is known");
             let service = FunctionRunnerServiceServer::new(Scripted(function));
-            tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
+            tokio::spawn(
+                tonic::transport::Server::builder()
+                    .add_service(service)
+                    .serve_with_incoming(incoming),
+            );
             address
         });
-        Self { address: address.to_string(), _runtime: runtime }
+        Self {
+            address: address.to_string(),
+            _runtime: runtime,
+        }
     }
 }
 
 // === What scripted functions are made of ===
 
-fn encoded(value: &Value) -> Option<Bytes> {
-    Some(wire::write(&simulate::with_doubles(value)).expect("test objects are encodable").into())
+fn encoded(value: &Value) -> Bytes {
+    wire::write(&simulate::with_doubles(value))
+        .expect("test objects are encodable")
+        .into()
 }
 
 fn decoded(bytes: Option<&Bytes>) -> Value {
@@ -299,7 +356,11 @@ fn decoded(bytes: Option<&Bytes>) -> Value {
 }
 
 fn resource(object: &Value, ready: Ready) -> Resource {
-    Resource { resource: encoded(object), ready: ready.into(), ..Resource::default() }
+    Resource {
+        resource: Some(encoded(object)),
+        ready: ready.into(),
+        ..Resource::default()
+    }
 }
 
 /// A response that wants these resources, and this status.
@@ -311,11 +372,15 @@ fn wants(resources: &[(&str, Value, Ready)], status: Option<Value>) -> RunFuncti
             .map(|(name, object, ready)| ((*name).to_owned(), resource(object, *ready)))
             .collect(),
     };
-    RunFunctionResponse { desired: Some(desired.encode_to_vec().into()), ..RunFunctionResponse::default() }
+    RunFunctionResponse {
+        desired: Some(desired.encode_to_vec().into()),
+        ..RunFunctionResponse::default()
+    }
 }
 
-fn map(name: Option<&str>, data: Value) -> Value {
-    let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "default"}, "data": data});
+fn map(name: Option<&str>, data: &Value) -> Value {
+    let mut object =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "default"}, "data": data});
     if let Some(name) = name {
         object["metadata"]["name"] = json!(name);
     }
@@ -323,7 +388,11 @@ fn map(name: Option<&str>, data: Value) -> Value {
 }
 
 fn result(severity: Severity, message: &str) -> FunctionResult {
-    FunctionResult { severity: severity.into(), message: message.to_owned(), ..FunctionResult::default() }
+    FunctionResult {
+        severity: severity.into(),
+        message: message.to_owned(),
+        ..FunctionResult::default()
+    }
 }
 
 fn condition(r#type: &str, status: Status, reason: &str, message: Option<&str>) -> Condition {
@@ -337,12 +406,27 @@ fn condition(r#type: &str, status: Status, reason: &str, message: Option<&str>) 
 }
 
 fn composite(request: &RunFunctionRequest) -> Value {
-    let observed = request.observed.clone().expect("Crossplane sends what it observed");
-    decoded(observed.composite.expect("the composite resource is there").resource.as_ref())
+    let observed = request
+        .observed
+        .clone()
+        .expect("Crossplane sends what it observed");
+    decoded(
+        observed
+            .composite
+            .expect("the composite resource is there")
+            .resource
+            .as_ref(),
+    )
 }
 
 fn observed_names(request: &RunFunctionRequest) -> Vec<String> {
-    request.observed.clone().unwrap_or_default().resources.into_keys().collect()
+    request
+        .observed
+        .clone()
+        .unwrap_or_default()
+        .resources
+        .into_keys()
+        .collect()
 }
 
 // === Functions ===
@@ -353,61 +437,100 @@ fn nothing(_: &RunFunctionRequest) -> RunFunctionResponse {
 
 /// Many resources, some ready, names given and not, metadata that Crossplane has to add to.
 fn many(_: &RunFunctionRequest) -> RunFunctionResponse {
-    let mut labelled = map(Some("labelled"), json!({"k": "v"}));
+    let mut labelled = map(Some("labelled"), &json!({"k": "v"}));
     labelled["metadata"]["labels"] = json!({"app": "x", "crossplane.io/composite": "other", "empty": null});
     labelled["metadata"]["annotations"] = json!({"note": "a: b"});
-    let mut owned = map(None, json!({}));
+    let mut owned = map(None, &json!({}));
     owned["metadata"]["generateName"] = json!("gen-");
     owned["metadata"]["ownerReferences"] =
         json!([{"apiVersion": "v1", "kind": "Secret", "name": "s", "uid": "u-1", "extra": 1}]);
     wants(
         &[
-            ("zeta", map(Some("a-zeta"), json!({"k": "v"})), Ready::True),
-            ("alpha", map(None, json!({"k": "v"})), Ready::False),
+            ("zeta", map(Some("a-zeta"), &json!({"k": "v"})), Ready::True),
+            ("alpha", map(None, &json!({"k": "v"})), Ready::False),
             ("beta \"q\" ä", labelled, Ready::Unspecified),
             ("gamma", owned, Ready::False),
-            ("job", json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a-job"}, "spec": {}}), Ready::False),
+            (
+                "job",
+                json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a-job"}, "spec": {}}),
+                Ready::False,
+            ),
         ],
         Some(json!({"phase": "Provisioning", "count": 4, "nested": {"list": []}})),
     )
 }
 
 fn two_unready(_: &RunFunctionRequest) -> RunFunctionResponse {
-    wants(&[("b", map(None, json!({})), Ready::False), ("a", map(None, json!({})), Ready::Unspecified)], None)
+    wants(
+        &[
+            ("b", map(None, &json!({})), Ready::False),
+            ("a", map(None, &json!({})), Ready::Unspecified),
+        ],
+        None,
+    )
 }
 
 fn three_unready(_: &RunFunctionRequest) -> RunFunctionResponse {
-    let object = || map(None, json!({}));
-    wants(&[("c", object(), Ready::False), ("b", object(), Ready::False), ("a", object(), Ready::False)], None)
+    let object = || map(None, &json!({}));
+    wants(
+        &[
+            ("c", object(), Ready::False),
+            ("b", object(), Ready::False),
+            ("a", object(), Ready::False),
+        ],
+        None,
+    )
 }
 
 /// Conditions of every status, system ones too, results of every severity.
 fn talkative(_: &RunFunctionRequest) -> RunFunctionResponse {
-    let mut response = wants(&[("a", map(Some("a"), json!({})), Ready::True)], Some(json!({"phase": "Running"})));
+    let mut response = wants(
+        &[("a", map(Some("a"), &json!({})), Ready::True)],
+        Some(json!({"phase": "Running"})),
+    );
     response.conditions = vec![
         condition("DatabaseReady", Status::ConditionTrue, "Available", None),
-        condition("RouteAccepted", Status::ConditionFalse, "Waiting", Some("no parent: \"x\"\nsecond line")),
+        condition(
+            "RouteAccepted",
+            Status::ConditionFalse,
+            "Waiting",
+            Some("no parent: \"x\"\nsecond line"),
+        ),
         condition("Other", Status::ConditionUnspecified, "Unsure", Some("")),
         condition("Ready", Status::ConditionFalse, "Mine", Some("ignored")),
         condition("Synced", Status::ConditionFalse, "Mine", None),
-        condition("DatabaseReady", Status::ConditionFalse, "Changed", Some("set twice")),
+        condition(
+            "DatabaseReady",
+            Status::ConditionFalse,
+            "Changed",
+            Some("set twice"),
+        ),
     ];
     response.results = vec![
         result(Severity::Normal, "all is well"),
-        FunctionResult { reason: Some("Custom".to_owned()), ..result(Severity::Warning, "beware: \"this\"") },
-        FunctionResult { reason: Some(String::new()), ..result(Severity::Unspecified, "unclear") },
+        FunctionResult {
+            reason: Some("Custom".to_owned()),
+            ..result(Severity::Warning, "beware: \"this\"")
+        },
+        FunctionResult {
+            reason: Some(String::new()),
+            ..result(Severity::Unspecified, "unclear")
+        },
     ];
     response
 }
 
 fn ready_regardless(_: &RunFunctionRequest) -> RunFunctionResponse {
-    let mut response = wants(&[("a", map(None, json!({})), Ready::False)], None);
+    let mut response = wants(&[("a", map(None, &json!({})), Ready::False)], None);
     set_composite_ready(&mut response, Ready::True);
     response
 }
 
 fn unready_regardless(_: &RunFunctionRequest) -> RunFunctionResponse {
-    let mut response = wants(&[("a", map(None, json!({})), Ready::True)], Some(json!({"a": 1})));
+    let mut response = wants(
+        &[("a", map(None, &json!({})), Ready::True)],
+        Some(json!({"a": 1})),
+    );
     set_composite_ready(&mut response, Ready::False);
     response
 }
@@ -420,8 +543,10 @@ fn set_composite_ready(response: &mut RunFunctionResponse, ready: Ready) {
 
 fn fatal(_: &RunFunctionRequest) -> RunFunctionResponse {
     let mut response = nothing(&RunFunctionRequest::default());
-    response.results =
-        vec![result(Severity::Normal, "before"), result(Severity::Fatal, "cannot read spec.size: must be at most 4")];
+    response.results = vec![
+        result(Severity::Normal, "before"),
+        result(Severity::Fatal, "cannot read spec.size: must be at most 4"),
+    ];
     response
 }
 
@@ -431,12 +556,24 @@ fn mirror(request: &RunFunctionRequest) -> RunFunctionResponse {
     // The time is the real one there.
     given["status"]["conditions"] = json!(null);
     let observed = request.observed.clone().unwrap_or_default();
-    let resources: BTreeMap<String, Value> =
-        observed.resources.iter().map(|(name, found)| (name.clone(), decoded(found.resource.as_ref()))).collect();
+    let resources: BTreeMap<String, Value> = observed
+        .resources
+        .iter()
+        .map(|(name, found)| (name.clone(), decoded(found.resource.as_ref())))
+        .collect();
     let required: BTreeMap<String, Vec<Value>> = request
         .required_resources
         .iter()
-        .map(|(name, found)| (name.clone(), found.items.iter().map(|item| decoded(item.resource.as_ref())).collect()))
+        .map(|(name, found)| {
+            (
+                name.clone(),
+                found
+                    .items
+                    .iter()
+                    .map(|item| decoded(item.resource.as_ref()))
+                    .collect(),
+            )
+        })
         .collect();
     let status = json!({
         "composite": given,
@@ -448,14 +585,23 @@ fn mirror(request: &RunFunctionRequest) -> RunFunctionResponse {
         "required": required,
         "schemas": request.required_schemas.iter().map(|(name, found)| (name.clone(), found.openapi_v3.is_some())).collect::<BTreeMap<_, _>>(),
     });
-    let kept: Vec<(String, Value)> =
-        observed_names(request).into_iter().map(|name| (name, map(Some("another-name"), json!({"k": "v"})))).collect();
-    let kept: Vec<(&str, Value, Ready)> =
-        kept.iter().map(|(name, object)| (name.as_str(), object.clone(), Ready::True)).collect();
+    let kept: Vec<(String, Value)> = observed_names(request)
+        .into_iter()
+        .map(|name| (name, map(Some("another-name"), &json!({"k": "v"}))))
+        .collect();
+    let kept: Vec<(&str, Value, Ready)> = kept
+        .iter()
+        .map(|(name, object)| (name.as_str(), object.clone(), Ready::True))
+        .collect();
     wants(&kept, Some(status))
 }
 
-fn selector(api_version: &str, kind: &str, namespace: Option<&str>, r#match: Option<Match>) -> ResourceSelector {
+fn selector(
+    api_version: &str,
+    kind: &str,
+    namespace: Option<&str>,
+    r#match: Option<Match>,
+) -> ResourceSelector {
     ResourceSelector {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
@@ -467,24 +613,50 @@ fn selector(api_version: &str, kind: &str, namespace: Option<&str>, r#match: Opt
 /// Requires by name, by labels, all of a kind, and something that is not there.
 fn requiring(request: &RunFunctionRequest) -> RunFunctionResponse {
     let labels = |key: &str, value: &str| {
-        Some(Match::MatchLabels(MatchLabels { labels: BTreeMap::from([(key.to_owned(), value.to_owned())]) }))
+        Some(Match::MatchLabels(MatchLabels {
+            labels: BTreeMap::from([(key.to_owned(), value.to_owned())]),
+        }))
     };
     let by_name = |name: &str| Some(Match::MatchName(name.to_owned()));
     let mut response = mirror(request);
     response.requirements = Some(Requirements {
         resources: BTreeMap::from([
-            ("name".to_owned(), selector("v1", "Secret", Some("team"), by_name("b"))),
-            ("missing".to_owned(), selector("v1", "Secret", Some("team"), by_name("c"))),
-            ("other-namespace".to_owned(), selector("v1", "Secret", None, by_name("b"))),
-            ("labels".to_owned(), selector("v1", "Secret", None, labels("app", "x"))),
-            ("labels-here".to_owned(), selector("v1", "Secret", Some("team"), labels("app", "x"))),
+            (
+                "name".to_owned(),
+                selector("v1", "Secret", Some("team"), by_name("b")),
+            ),
+            (
+                "missing".to_owned(),
+                selector("v1", "Secret", Some("team"), by_name("c")),
+            ),
+            (
+                "other-namespace".to_owned(),
+                selector("v1", "Secret", None, by_name("b")),
+            ),
+            (
+                "labels".to_owned(),
+                selector("v1", "Secret", None, labels("app", "x")),
+            ),
+            (
+                "labels-here".to_owned(),
+                selector("v1", "Secret", Some("team"), labels("app", "x")),
+            ),
             ("all".to_owned(), selector("v1", "Secret", None, None)),
             ("none".to_owned(), selector("v1", "Pod", None, None)),
-            ("cluster".to_owned(), selector("v1", "Namespace", None, by_name("team"))),
+            (
+                "cluster".to_owned(),
+                selector("v1", "Namespace", None, by_name("team")),
+            ),
         ]),
         schemas: BTreeMap::from([
-            ("route".to_owned(), schema("gateway.networking.k8s.io/v1", "HTTPRoute")),
-            ("other-kind".to_owned(), schema("gateway.networking.k8s.io/v1", "Gateway")),
+            (
+                "route".to_owned(),
+                schema("gateway.networking.k8s.io/v1", "HTTPRoute"),
+            ),
+            (
+                "other-kind".to_owned(),
+                schema("gateway.networking.k8s.io/v1", "Gateway"),
+            ),
             ("other-group".to_owned(), schema("v1", "Pod")),
         ]),
         ..Requirements::default()
@@ -493,7 +665,10 @@ fn requiring(request: &RunFunctionRequest) -> RunFunctionResponse {
 }
 
 fn schema(api_version: &str, kind: &str) -> SchemaSelector {
-    SchemaSelector { api_version: api_version.to_owned(), kind: kind.to_owned() }
+    SchemaSelector {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+    }
 }
 
 /// Learns a name from one object and requires the next, twice.
@@ -501,26 +676,43 @@ fn following(request: &RunFunctionRequest) -> RunFunctionResponse {
     let mut response = mirror(request);
     let mut resources = BTreeMap::from([("0".to_owned(), named("first"))]);
     for step in 0..2 {
-        let found = request.required_resources.get(&step.to_string()).and_then(|found| found.items.first());
+        let found = request
+            .required_resources
+            .get(&step.to_string())
+            .and_then(|found| found.items.first());
         let next = found.map(|item| decoded(item.resource.as_ref())["data"]["next"].clone());
         if let Some(Value::String(name)) = next {
             resources.insert((step + 1).to_string(), named(&name));
         }
     }
-    response.requirements = Some(Requirements { resources, ..Requirements::default() });
-    let calls = decoded(request.context.as_ref())["calls"].as_f64().unwrap_or_default();
-    response.context = encoded(&json!({"calls": calls + 1.0}));
+    response.requirements = Some(Requirements {
+        resources,
+        ..Requirements::default()
+    });
+    let calls = decoded(request.context.as_ref())["calls"]
+        .as_f64()
+        .unwrap_or_default();
+    response.context = Some(encoded(&json!({"calls": calls + 1.0})));
     response
 }
 
 fn named(name: &str) -> ResourceSelector {
-    selector("v1", "ConfigMap", Some("default"), Some(Match::MatchName(name.to_owned())))
+    selector(
+        "v1",
+        "ConfigMap",
+        Some("default"),
+        Some(Match::MatchName(name.to_owned())),
+    )
 }
 
 /// Requires something else on each call.
 fn restless(request: &RunFunctionRequest) -> RunFunctionResponse {
     let mut response = nothing(request);
-    let next = request.required_resources.keys().next().map_or(0, |name| name.parse::<u32>().unwrap_or_default() + 1);
+    let next = request
+        .required_resources
+        .keys()
+        .next()
+        .map_or(0, |name| name.parse::<u32>().unwrap_or_default() + 1);
     response.requirements = Some(Requirements {
         resources: BTreeMap::from([(next.to_string(), named("x"))]),
         ..Requirements::default()
@@ -541,35 +733,50 @@ fn weird(_: &RunFunctionRequest) -> RunFunctionResponse {
         "huge": 1e300, "half": 1.5, "three": 3, "zero": -0.0, "large": 9_007_199_254_740_993_i64, "e20": 1e20, "e21": 1e21,
         "e19": 1e19, "small": 1e-7, "smaller": 0.00001, "million": 1_234_567.5, "max": i64::MAX, "list": [[], {}, [1, [2]], null, true],
     });
-    wants(&[("weird", map(Some("weird"), data), Ready::True)], Some(numbers))
+    wants(
+        &[("weird", map(Some("weird"), &data), Ready::True)],
+        Some(numbers),
+    )
 }
 
 fn with_status(_: &RunFunctionRequest) -> RunFunctionResponse {
-    let mut bare = map(Some("bare"), json!({}));
+    let mut bare = map(Some("bare"), &json!({}));
     bare["status"] = json!({"x": 1});
-    let mut conditions = map(Some("conditions"), json!({}));
+    let mut conditions = map(Some("conditions"), &json!({}));
     conditions["status"] = json!({"conditions": [
         {"type": "A", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z", "reason": "R", "extra": 1, "observedGeneration": 2},
         {"type": "B"},
     ]});
-    let mut broken = map(Some("broken"), json!({}));
+    let mut broken = map(Some("broken"), &json!({}));
     broken["status"] = json!({"conditions": [{"type": 1}]});
     wants(
-        &[("bare", bare, Ready::True), ("broken", broken, Ready::True), ("conditions", conditions, Ready::True)],
-        Some(json!({"conditions": [{"type": "Mine", "status": "True", "reason": "Set", "lastTransitionTime": "2020-01-01T00:00:00Z"}]})),
+        &[
+            ("bare", bare, Ready::True),
+            ("broken", broken, Ready::True),
+            ("conditions", conditions, Ready::True),
+        ],
+        Some(
+            json!({"conditions": [{"type": "Mine", "status": "True", "reason": "Set", "lastTransitionTime": "2020-01-01T00:00:00Z"}]}),
+        ),
     )
 }
 
 fn elsewhere(_: &RunFunctionRequest) -> RunFunctionResponse {
-    wants(&[("a", map(Some("a"), json!({})), Ready::True), ("b", json!({"apiVersion": "v1", "kind": "ConfigMap"}), Ready::True)], None)
+    wants(
+        &[
+            ("a", map(Some("a"), &json!({})), Ready::True),
+            ("b", json!({"apiVersion": "v1", "kind": "ConfigMap"}), Ready::True),
+        ],
+        None,
+    )
 }
 
 fn bad_name(_: &RunFunctionRequest) -> RunFunctionResponse {
-    wants(&[("a", map(Some("Not_A_Name"), json!({})), Ready::True)], None)
+    wants(&[("a", map(Some("Not_A_Name"), &json!({})), Ready::True)], None)
 }
 
 fn foreign_owner(_: &RunFunctionRequest) -> RunFunctionResponse {
-    let mut object = map(Some("a"), json!({}));
+    let mut object = map(Some("a"), &json!({}));
     object["metadata"]["ownerReferences"] =
         json!([{"apiVersion": "v1", "kind": "Secret", "name": "s", "uid": "u-1", "controller": true}]);
     wants(&[("a", object, Ready::True)], None)
@@ -603,22 +810,35 @@ fn many_resources_with_and_without_names() {
 
 #[test]
 fn two_and_three_unready_resources_are_listed_differently() {
-    let two = Case::new("two", THING, two_unready).with(results_only).assert_same();
+    let two = Case::new("two", THING, two_unready)
+        .with(results_only)
+        .assert_same();
     assert!(two.contains("Unready resources: a, b'\n"), "{two}");
-    let three = Case::new("three", THING, three_unready).with(results_only).assert_same();
+    let three = Case::new("three", THING, three_unready)
+        .with(results_only)
+        .assert_same();
     assert!(three.contains("Unready resources: a, b, and c"), "{three}");
 }
 
 #[test]
 fn custom_conditions_and_results_of_every_severity() {
-    let printed = Case::new("talkative", THING, talkative).with(results_only).assert_same();
-    assert!(printed.contains("reason: Custom") && printed.contains("unknown severity"), "{printed}");
+    let printed = Case::new("talkative", THING, talkative)
+        .with(results_only)
+        .assert_same();
+    assert!(
+        printed.contains("reason: Custom") && printed.contains("unknown severity"),
+        "{printed}"
+    );
 }
 
 #[test]
 fn the_function_decides_over_the_whole() {
-    Case::new("ready-regardless", THING, ready_regardless).with(results_only).assert_same();
-    Case::new("unready-regardless", THING, unready_regardless).with(all).assert_same();
+    Case::new("ready-regardless", THING, ready_regardless)
+        .with(results_only)
+        .assert_same();
+    Case::new("unready-regardless", THING, unready_regardless)
+        .with(all)
+        .assert_same();
 }
 
 #[test]
@@ -679,9 +899,14 @@ fn a_composite_resource_without_uid_has_one_that_never_changes() {
 
 #[test]
 fn an_observed_resource_of_another_owner_is_refused_by_both() {
-    let case = Case::new("foreign", THING, mirror).observed(&[("a.yaml", &OBSERVED.replace("UID", "somebody-else"))]);
+    let case = Case::new("foreign", THING, mirror)
+        .observed(&[("a.yaml", &OBSERVED.replace("UID", "somebody-else"))]);
     let (ours, theirs) = case.assert_both_fail();
-    assert!(ours.to_string().contains("a.yaml: document 2, line 21: metadata.ownerReferences"), "{ours}");
+    assert!(
+        ours.to_string()
+            .contains("a.yaml: document 2, line 21: metadata.ownerReferences"),
+        "{ours}"
+    );
     assert_eq!(ours.exit_code(), render::BAD_INPUT);
     assert!(theirs.is_empty() || theirs.contains("controller"), "{theirs}");
 }
@@ -691,7 +916,11 @@ fn an_observed_resource_without_its_annotation_is_refused_by_both() {
     let case = Case::new("anonymous", THING, mirror)
         .observed(&[("a.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n")]);
     let (ours, _) = case.assert_both_fail();
-    assert!(ours.to_string().contains("line 3: metadata.annotations: add crossplane.io/composition-resource-name"), "{ours}");
+    assert!(
+        ours.to_string()
+            .contains("line 3: metadata.annotations: add crossplane.io/composition-resource-name"),
+        "{ours}"
+    );
 }
 
 const SECRETS: &str = "
@@ -733,7 +962,10 @@ fn required_resources_and_schemas_are_fetched() {
         .schemas(&[("routes.json", ROUTES)])
         .with(all)
         .assert_same();
-    assert!(printed.contains("route: true") && printed.contains("other-kind: false"), "{printed}");
+    assert!(
+        printed.contains("route: true") && printed.contains("other-kind: false"),
+        "{printed}"
+    );
     Case::new("requiring-nothing", THING, requiring).assert_same();
 }
 
@@ -750,7 +982,9 @@ kind: ConfigMap
 metadata: {name: second, namespace: default}
 data: {next: third}
 ";
-    let printed = Case::new("following", THING, following).required(&[("chain.yaml", chain)]).assert_same();
+    let printed = Case::new("following", THING, following)
+        .required(&[("chain.yaml", chain)])
+        .assert_same();
     assert!(printed.contains("calls: 3"), "{printed}");
 }
 
@@ -758,7 +992,10 @@ data: {next: third}
 fn requirements_that_never_settle_fail_in_both() {
     let (ours, theirs) = Case::new("restless", THING, restless).assert_both_fail();
     assert!(ours.to_string().contains("6 calls"), "{ours}");
-    assert!(theirs.is_empty() || theirs.contains("didn't stabilize"), "{theirs}");
+    assert!(
+        theirs.is_empty() || theirs.contains("didn't stabilize"),
+        "{theirs}"
+    );
 }
 
 #[test]
@@ -767,7 +1004,10 @@ fn the_time_and_the_input_reach_the_function_as_the_real_program_sends_them() {
         .with(|arguments| arguments.now = Some("2026-01-31T12:00:00Z".to_owned()))
         .with(results_only)
         .assert_same();
-    assert!(printed.contains("odoo.fn.planapulse.com/now: \"2026-01-31T12:00:00Z\""), "{printed}");
+    assert!(
+        printed.contains("odoo.fn.planapulse.com/now: \"2026-01-31T12:00:00Z\""),
+        "{printed}"
+    );
     assert!(printed.contains("replicas: 3"), "{printed}");
 }
 
@@ -786,8 +1026,17 @@ fn status_of_composed_resources_and_conditions_in_the_desired_status() {
 fn defaults_of_the_definition_are_filled_in() {
     let thing = "apiVersion: example.org/v1\nkind: XThing\nmetadata:\n  name: acme\nspec:\n  note: null\n  list: [{}, {weight: 2}]\n";
     let printed = Case::new("defaults", thing, mirror).with(all).assert_same();
-    assert!(printed.contains("size: 3") && printed.contains("weight: 1.5"), "{printed}");
-    Case::new("no-spec", "apiVersion: example.org/v1\nkind: XThing\nmetadata: {name: acme}\n", mirror).with(all).assert_same();
+    assert!(
+        printed.contains("size: 3") && printed.contains("weight: 1.5"),
+        "{printed}"
+    );
+    Case::new(
+        "no-spec",
+        "apiVersion: example.org/v1\nkind: XThing\nmetadata: {name: acme}\n",
+        mirror,
+    )
+    .with(all)
+    .assert_same();
 }
 
 #[test]
@@ -815,7 +1064,9 @@ status:
   - {type: Mine, status: 'False', reason: Old, message: m, lastTransitionTime: '2020-05-05T05:05:05Z', other: x}
 ";
     Case::new("kept", thing, many).with(all).assert_same();
-    Case::new("kept-mirror", thing, mirror).with(results_only).assert_same();
+    Case::new("kept-mirror", thing, mirror)
+        .with(results_only)
+        .assert_same();
 }
 
 #[test]
@@ -834,21 +1085,53 @@ status:
   - {type: Ready, status: 'True', reason: Available, lastTransitionTime: '2020-05-05T05:05:05Z'}
 ";
     let settled: Function = |_| wants(&[], Some(json!({"phase": "Running", "count": 3, "ratio": 0.5})));
-    Case::new("settled", thing, settled).with(results_only).assert_same();
-    let labelled = thing.replace("{name: acme}", "{name: acme, labels: {crossplane.io/composite: acme}}");
-    Case::new("settled-labelled", &labelled, settled).with(results_only).assert_same();
+    Case::new("settled", thing, settled)
+        .with(results_only)
+        .assert_same();
+    let labelled = thing.replace(
+        "{name: acme}",
+        "{name: acme, labels: {crossplane.io/composite: acme}}",
+    );
+    Case::new("settled-labelled", &labelled, settled)
+        .with(results_only)
+        .assert_same();
     let generation = labelled.replace("{name: acme", "{generation: 2, name: acme");
-    Case::new("settled-generation", &generation, settled).with(results_only).assert_same();
-    let observed = generation.replace("WatchCircuitClosed,", "WatchCircuitClosed, observedGeneration: 2,");
-    Case::new("settled-observed", &observed, settled).with(all).assert_same();
+    Case::new("settled-generation", &generation, settled)
+        .with(results_only)
+        .assert_same();
+    let observed = generation.replace(
+        "WatchCircuitClosed,",
+        "WatchCircuitClosed, observedGeneration: 2,",
+    );
+    Case::new("settled-observed", &observed, settled)
+        .with(all)
+        .assert_same();
 }
 
 #[test]
 fn a_paused_or_deleted_or_requested_composite_resource() {
     let with = |metadata: &str| THING.replace("  name: acme", &format!("  name: acme\n  {metadata}"));
-    Case::new("paused", &with("annotations: {crossplane.io/paused: 'true'}"), many).with(all).assert_same();
-    Case::new("deleted", &with("deletionTimestamp: '2024-05-05T05:05:05Z'"), many).with(results_only).assert_same();
-    Case::new("requested", &with("annotations: {crossplane.io/reconcile-requested-at: now}"), many).with(all).assert_same();
+    Case::new(
+        "paused",
+        &with("annotations: {crossplane.io/paused: 'true'}"),
+        many,
+    )
+    .with(all)
+    .assert_same();
+    Case::new(
+        "deleted",
+        &with("deletionTimestamp: '2024-05-05T05:05:05Z'"),
+        many,
+    )
+    .with(results_only)
+    .assert_same();
+    Case::new(
+        "requested",
+        &with("annotations: {crossplane.io/reconcile-requested-at: now}"),
+        many,
+    )
+    .with(all)
+    .assert_same();
 }
 
 #[test]
@@ -856,7 +1139,10 @@ fn a_namespaced_composite_resource_composes_in_its_namespace() {
     let thing = THING.replace("  name: acme", "  name: acme\n  namespace: team");
     let printed = Case::new("namespaced", &thing, elsewhere).with(all).assert_same();
     assert!(printed.contains("NamespaceOverridden"), "{printed}");
-    let claim = THING.replace("  name: acme", "  name: acme\n  labels: {crossplane.io/claim-name: c, crossplane.io/claim-namespace: n}");
+    let claim = THING.replace(
+        "  name: acme",
+        "  name: acme\n  labels: {crossplane.io/claim-name: c, crossplane.io/claim-namespace: n}",
+    );
     Case::new("claimed", &claim, elsewhere).assert_same();
 }
 
@@ -872,26 +1158,38 @@ fn objects_that_kubernetes_would_refuse_fail_in_both() {
     assert!(ours.to_string().contains("Not_A_Name"), "{ours}");
     assert!(theirs.is_empty() || theirs.contains("Not_A_Name"), "{theirs}");
     let (ours, theirs) = Case::new("foreign-owner", THING, foreign_owner).assert_both_fail();
-    assert!(ours.to_string().contains("already controlled by Secret s"), "{ours}");
-    assert!(theirs.is_empty() || theirs.contains("already controlled"), "{theirs}");
+    assert!(
+        ours.to_string().contains("already controlled by Secret s"),
+        "{ours}"
+    );
+    assert!(
+        theirs.is_empty() || theirs.contains("already controlled"),
+        "{theirs}"
+    );
 }
 
 #[test]
 fn the_json_output_has_the_same_documents() {
     let case = Case::new("json", THING, weird).with(|arguments| arguments.output = Format::Json);
     let printed = case.ours().expect("ours prints");
-    let documents: Vec<Value> =
-        printed.lines().map(|line| serde_json::from_str(line).expect("a line is a document")).collect();
+    let documents: Vec<Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line is a document"))
+        .collect();
     assert_eq!(documents.len(), 2);
     assert_eq!(documents[0]["status"]["three"], json!(3));
 }
 
 #[test]
 fn all_problems_of_all_files_are_told_at_once() {
-    let case = Case::new("problems", "apiVersion: example.org/v1\nkind: XThing\nspec: {}\n", nothing)
-        .observed(&[("a.yaml", "a: 1\na: 2\n"), ("b.yaml", "- 1\n")])
-        .required(&[("c.yaml", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: 5\n")])
-        .with(|arguments| arguments.platform = Some(PathBuf::from("/does/not/exist.yaml")));
+    let case = Case::new(
+        "problems",
+        "apiVersion: example.org/v1\nkind: XThing\nspec: {}\n",
+        nothing,
+    )
+    .observed(&[("a.yaml", "a: 1\na: 2\n"), ("b.yaml", "- 1\n")])
+    .required(&[("c.yaml", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: 5\n")])
+    .with(|arguments| arguments.platform = Some(PathBuf::from("/does/not/exist.yaml")));
     let error = case.ours().expect_err("the files are bad");
     let text = error.to_string();
     let expected = [
@@ -910,15 +1208,36 @@ fn all_problems_of_all_files_are_told_at_once() {
 
 #[test]
 fn the_shipped_package_is_known_without_a_definition() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("render").join("shipped");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("render")
+        .join("shipped");
     fs::create_dir_all(&folder).expect("the folder can be made");
     let composite = folder.join("xr.yaml");
-    fs::write(&composite, "apiVersion: planapulse.com/v1alpha1\nkind: PLANAClient\nmetadata: {name: acme}\nspec: {}\n").expect("writable");
-    let arguments = RenderArguments { composite: composite.clone(), ..RenderArguments::default() };
+    fs::write(
+        &composite,
+        "apiVersion: planapulse.com/v1alpha1\nkind: PLANAClient\nmetadata: {name: acme}\nspec: {}\n",
+    )
+    .expect("writable");
+    let arguments = RenderArguments {
+        composite: composite.clone(),
+        ..RenderArguments::default()
+    };
     let pipeline = Pipeline::shipped().expect("the package is sound");
-    assert_eq!(pipeline.input.as_ref().map(|input| &input["kind"]), Some(&json!("Platform")));
+    assert_eq!(
+        pipeline.input.as_ref().map(|input| &input["kind"]),
+        Some(&json!("Platform"))
+    );
     assert!(render::render(&arguments, &pipeline, &mut |request| nothing(&request)).is_ok());
-    fs::write(&composite, "apiVersion: planapulse.com/v1alpha1\nkind: PLANAClinet\nmetadata: {name: acme}\n").expect("writable");
+    fs::write(
+        &composite,
+        "apiVersion: planapulse.com/v1alpha1\nkind: PLANAClinet\nmetadata: {name: acme}\n",
+    )
+    .expect("writable");
     let error = render::render(&arguments, &pipeline, &mut |request| nothing(&request)).expect_err("a typo");
-    assert!(error.to_string().contains("line 2: kind: planapulse.com/v1alpha1 PLANAClinet is not served"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("line 2: kind: planapulse.com/v1alpha1 PLANAClinet is not served"),
+        "{error}"
+    );
 }

@@ -120,7 +120,7 @@ pub enum RenderError {
         /// The composite resource's file.
         file: String,
         /// Why.
-        source: SimulateError,
+        source: Box<SimulateError>,
         /// Field and line.
         fields: Vec<(String, usize)>,
     },
@@ -146,30 +146,49 @@ impl RenderError {
 }
 
 fn lines(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn places(fields: &[(String, usize)]) -> String {
-    fields.iter().map(|(field, line)| format!("\n  {field} is on line {line}")).collect()
+    fields.iter().fold(String::new(), |text, (field, line)| {
+        text + &format!("\n  {field} is on line {line}")
+    })
 }
 
 /// Runs the function over the files and returns what is to be printed.
 pub fn run(arguments: &RenderArguments) -> Result<String, RenderError> {
     let pipeline = Pipeline::shipped()?;
     let now = match &arguments.now {
-        Some(text) => text.parse().map_err(|source| RenderError::Time { text: text.clone(), source })?,
+        Some(text) => text.parse().map_err(|source| RenderError::Time {
+            text: text.clone(),
+            source,
+        })?,
         None => Timestamp::now(),
     };
-    render(arguments, &pipeline, &mut |request| function::run(&request, now).0)
+    render(arguments, &pipeline, &mut |request| {
+        function::run(&request, now).0
+    })
 }
 
 /// Runs any function over the files and returns what is to be printed.
-pub fn render(arguments: &RenderArguments, pipeline: &Pipeline, call: &mut Call<'_>) -> Result<String, RenderError> {
+pub fn render(
+    arguments: &RenderArguments,
+    pipeline: &Pipeline,
+    call: &mut Call<'_>,
+) -> Result<String, RenderError> {
     let read = inputs::read(arguments, pipeline).map_err(RenderError::Input)?;
     let file = || arguments.composite.display().to_string();
     let rendered = simulate::simulate(&read.inputs, call).map_err(|source| {
         let fields = fields_in(&source.to_string(), &read.document);
-        RenderError::Pass { file: file(), source, fields }
+        RenderError::Pass {
+            file: file(),
+            source: Box::new(source),
+            fields,
+        }
     })?;
     let full = arguments.include_full_xr.then_some(&read.inputs.composite);
     let documents = output::documents(rendered, full, arguments.include_function_results);
@@ -186,14 +205,18 @@ impl Pipeline {
             composition: simulate::name(&composition).to_owned(),
             step: simulate::text(step, &["step"]).to_owned(),
             input: step.get("input").cloned(),
-            definitions: DEFINITIONS.iter().map(|text| read(text)).collect::<Result<_, _>>()?,
+            definitions: DEFINITIONS
+                .iter()
+                .map(|text| read(text))
+                .collect::<Result<_, _>>()?,
         })
     }
 }
 
 /// The fields of the composite resource's file that a message names, with their lines.
 fn fields_in(message: &str, document: &files::Document) -> Vec<(String, usize)> {
-    let is_in_path = |character: char| character.is_alphanumeric() || matches!(character, '.' | '[' | ']' | '-' | '_');
+    let is_in_path =
+        |character: char| character.is_alphanumeric() || matches!(character, '.' | '[' | ']' | '-' | '_');
     let mut found: Vec<(String, usize)> = Vec::new();
     for word in message.split(|character| !is_in_path(character)) {
         let path = segments(word.trim_end_matches('.'));
@@ -210,9 +233,11 @@ fn fields_in(message: &str, document: &files::Document) -> Vec<(String, usize)> 
 /// A path such as `spec.tiers[0].name`.
 fn segments(path: &str) -> Vec<Segment> {
     path.split(['.', '['])
-        .map(|part| match part.strip_suffix(']').and_then(|index| index.parse().ok()) {
-            Some(index) => Segment::Index(index),
-            None => Segment::Key(part.to_owned()),
-        })
+        .map(
+            |part| match part.strip_suffix(']').and_then(|index| index.parse().ok()) {
+                Some(index) => Segment::Index(index),
+                None => Segment::Key(part.to_owned()),
+            },
+        )
         .collect()
 }

@@ -39,7 +39,9 @@ pub fn check(composite: &Value, definition: &Value) -> Result<(), DefinitionProb
     if kind(definition) != DEFINITION {
         return Err(DefinitionProblem::NotADefinition(kind(definition).to_owned()));
     }
-    let group = api_version(composite).split_once('/').map_or("", |(group, _)| group);
+    let group = api_version(composite)
+        .split_once('/')
+        .map_or("", |(group, _)| group);
     let found = format!("{} in group \"{group}\"", kind(composite));
     let defined = format!(
         "{} in group \"{}\"",
@@ -80,7 +82,11 @@ pub fn apply(composite: &mut Value, definition: &Value) -> Result<(), Definition
 }
 
 fn properties_of(schema: &Value) -> Value {
-    schema.get("properties").filter(|properties| properties.is_object()).cloned().unwrap_or_else(|| json!({}))
+    schema
+        .get("properties")
+        .filter(|properties| properties.is_object())
+        .cloned()
+        .unwrap_or_else(|| json!({}))
 }
 
 fn fill_in(value: &mut Value, schema: &Value) {
@@ -89,7 +95,9 @@ fn fill_in(value: &mut Value, schema: &Value) {
             for (name, property) in schema["properties"].as_object().into_iter().flatten() {
                 let default = property.get("default").filter(|default| !default.is_null());
                 if let Some(default) = default
-                    && fields.get(name).is_none_or(|field| is_refused_null(field, property))
+                    && fields
+                        .get(name)
+                        .is_none_or(|field| is_refused_null(field, property))
                 {
                     fields.insert(name.clone(), default.clone());
                 }
@@ -104,7 +112,9 @@ fn fill_in(value: &mut Value, schema: &Value) {
         }
         Value::Array(items) => {
             if let Some(schema) = schema.get("items") {
-                items.iter_mut().for_each(|item| fill_in_item(item, schema));
+                for item in items {
+                    fill_in_item(item, schema);
+                }
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -153,7 +163,8 @@ mod tests {
 
     #[test]
     fn defaults_are_filled_in_at_every_level() {
-        let mut filled = composite(&json!({"note": null, "list": [{}, {"n": 5}], "map": {"a": null}, "crossplane": {}}));
+        let mut filled =
+            composite(&json!({"note": null, "list": [{}, {"n": 5}], "map": {"a": null}, "crossplane": {}}));
         apply(&mut filled, &definition()).expect("the definition fits");
         let expected = json!({
             "note": null, "size": 3, "nested": {"on": true}, "list": [{"n": 1}, {"n": 5}], "map": {"a": {"n": 2}},
@@ -173,9 +184,15 @@ mod tests {
     fn a_definition_of_another_kind_or_version_is_refused() {
         let mut other = composite(&json!({}));
         other["kind"] = json!("XOther");
-        assert!(matches!(apply(&mut other, &definition()), Err(DefinitionProblem::OtherKind { .. })));
+        assert!(matches!(
+            apply(&mut other, &definition()),
+            Err(DefinitionProblem::OtherKind { .. })
+        ));
         let mut later = composite(&json!({}));
         later["apiVersion"] = json!("example.org/v2");
-        assert!(matches!(apply(&mut later, &definition()), Err(DefinitionProblem::NoVersion(_))));
+        assert!(matches!(
+            apply(&mut later, &definition()),
+            Err(DefinitionProblem::NoVersion(_))
+        ));
     }
 }

@@ -5,7 +5,10 @@
 //! YAML 1.2, where it is text: such words are looked up in the source and turned into booleans when they are plain.
 //! What else differs (octal numbers with a leading 0, digits with underscores) is refused when it is not in quotes.
 
-use std::{cell::RefCell, fmt};
+use std::{
+    cell::{Cell, RefCell},
+    fmt::{self, Write as _},
+};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -37,8 +40,9 @@ pub fn read(text: &str) -> Result<Value, SyntaxError> {
     let reader = Reader::default();
     let mut value = reader.read(text)?;
     for word in reader.words.take() {
-        let is_plain = line_and_index(text, Target::Scalar(word.count))
-            .is_some_and(|(_, index)| !matches!(text.as_bytes().get(index), Some(b'"' | b'\'' | b'|' | b'>')));
+        let is_plain = line_and_index(text, Target::Scalar(word.count)).is_some_and(|(_, index)| {
+            !matches!(text.as_bytes().get(index), Some(b'"' | b'\'' | b'|' | b'>'))
+        });
         if !is_plain {
             continue;
         }
@@ -48,17 +52,25 @@ pub fn read(text: &str) -> Result<Value, SyntaxError> {
                 continue;
             }
             Meaning::Key => "a key that Kubernetes' tools read as a boolean: put it in quotes",
-            Meaning::Number => "a number that readers understand differently: put it in quotes, or write it in decimal",
+            Meaning::Number => {
+                "a number that readers understand differently: put it in quotes, or write it in decimal"
+            }
         };
         let line = line_and_index(text, Target::Scalar(word.count)).map(|(line, _)| line);
-        return Err(SyntaxError { field: shown(&word.path), line, message: message.to_owned() });
+        return Err(SyntaxError {
+            field: shown(&word.path),
+            line,
+            message: message.to_owned(),
+        });
     }
     Ok(value)
 }
 
 /// The line of a field, or of the nearest field above it that exists; counted from 1.
 pub fn line_of(text: &str, path: &[Segment]) -> Option<usize> {
-    (0..=path.len()).rev().find_map(|length| line_and_index(text, Target::Path(&path[..length])).map(|(line, _)| line))
+    (0..=path.len())
+        .rev()
+        .find_map(|length| line_and_index(text, Target::Path(&path[..length])).map(|(line, _)| line))
 }
 
 /// A step from a value to one inside it.
@@ -74,7 +86,9 @@ pub enum Segment {
 pub fn shown(path: &[Segment]) -> String {
     path.iter().fold(String::new(), |mut text, segment| {
         match segment {
-            Segment::Index(index) => text.push_str(&format!("[{index}]")),
+            Segment::Index(index) => {
+                let _ = write!(text, "[{index}]");
+            }
             Segment::Key(key) if text.is_empty() => text.push_str(key),
             Segment::Key(key) => {
                 text.push('.');
@@ -104,10 +118,16 @@ enum Target<'a> {
 
 /// The parser tells where it is only in errors, so this reads until the target and fails there.
 fn line_and_index(text: &str, target: Target<'_>) -> Option<(usize, usize)> {
-    let reader = Reader { target: Some(target), ..Reader::default() };
+    let reader = Reader {
+        target: Some(target),
+        ..Reader::default()
+    };
     let error = reader.parse(text).err()?;
     let found = reader.found.get();
-    error.location().filter(|_| found).map(|location| (location.line(), location.index()))
+    error
+        .location()
+        .filter(|_| found)
+        .map(|location| (location.line(), location.index()))
 }
 
 /// A text that YAML 1.1 may understand differently.
@@ -129,8 +149,8 @@ enum Meaning {
 #[derive(Default)]
 struct Reader<'a> {
     target: Option<Target<'a>>,
-    found: std::cell::Cell<bool>,
-    scalars: std::cell::Cell<usize>,
+    found: Cell<bool>,
+    scalars: Cell<usize>,
     words: RefCell<Vec<Word>>,
     path: RefCell<Vec<Segment>>,
     refusal: RefCell<Option<String>>,
@@ -148,7 +168,11 @@ impl Reader<'_> {
         self.parse(text).map_err(|error| {
             let of_parser = error.to_string();
             // The parser puts the place into its messages, which is told apart from the message here.
-            let message = of_parser.split(" at line ").next().unwrap_or(&of_parser).to_owned();
+            let message = of_parser
+                .split(" at line ")
+                .next()
+                .unwrap_or(&of_parser)
+                .to_owned();
             SyntaxError {
                 field: shown(&self.path.borrow()),
                 line: error.location().map(|location| location.line()),
@@ -202,7 +226,11 @@ impl Reader<'_> {
         } else {
             return;
         };
-        self.words.borrow_mut().push(Word { path: self.path.borrow().clone(), count, meaning });
+        self.words.borrow_mut().push(Word {
+            path: self.path.borrow().clone(),
+            count,
+            meaning,
+        });
     }
 }
 
@@ -262,7 +290,8 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
         self.0.enter_scalar::<E>()?;
-        let number = Number::from_f64(value).ok_or_else(|| self.0.refuse::<E>("not a number that JSON has"))?;
+        let number =
+            Number::from_f64(value).ok_or_else(|| self.0.refuse::<E>("not a number that JSON has"))?;
         Ok(Value::Number(whole(value).map_or(number, Number::from)))
     }
 
@@ -276,8 +305,12 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
         self.0.enter::<A::Error>()?;
         let mut all = Vec::new();
         loop {
-            let next = self.0.within(Segment::Index(all.len()), || items.next_element_seed(Node(self.0)))?;
-            let Some(item) = next else { return Ok(Value::Array(all)) };
+            let next = self.0.within(Segment::Index(all.len()), || {
+                items.next_element_seed(Node(self.0))
+            })?;
+            let Some(item) = next else {
+                return Ok(Value::Array(all));
+            };
             all.push(item);
         }
     }
@@ -285,8 +318,13 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         self.0.enter::<A::Error>()?;
         let mut all = Map::new();
-        while let Some(key) = fields.next_key_seed(Key { reader: self.0, earlier: &all })? {
-            let value = self.0.within(Segment::Key(key.clone()), || fields.next_value_seed(Node(self.0)))?;
+        while let Some(key) = fields.next_key_seed(Key {
+            reader: self.0,
+            earlier: &all,
+        })? {
+            let value = self
+                .0
+                .within(Segment::Key(key.clone()), || fields.next_value_seed(Node(self.0)))?;
             all.insert(key, value);
         }
         Ok(Value::Object(all))
@@ -294,7 +332,10 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
 }
 
 /// Whole doubles are integers, as after Go's detour through JSON.
-#[expect(clippy::cast_possible_truncation, reason = "the double is whole and well within the range of i64")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the double is whole and well within the range of i64"
+)]
 fn whole(value: f64) -> Option<i64> {
     const LARGEST: f64 = 9.0e18;
     (value.fract() == 0.0 && value.abs() < LARGEST).then_some(value as i64)
@@ -323,7 +364,11 @@ impl Key<'_, '_> {
         if TRUE_WORDS.contains(&key) || FALSE_WORDS.contains(&key) {
             let mut path = self.reader.path.borrow().clone();
             path.push(Segment::Key(key.to_owned()));
-            self.reader.words.borrow_mut().push(Word { path, count, meaning: Meaning::Key });
+            self.reader.words.borrow_mut().push(Word {
+                path,
+                count,
+                meaning: Meaning::Key,
+            });
         }
         if self.earlier.contains_key(key) {
             self.reader.path.borrow_mut().push(Segment::Key(key.to_owned()));
@@ -381,7 +426,8 @@ mod tests {
     #[test]
     fn plain_words_of_yaml_1_1_are_booleans_and_quoted_ones_text() {
         let text = "a: yes\nb: 'yes'\nc: [off, \"off\"]\nd: |-\n  no\ne: no\n'yes': y\n";
-        let expected = json!({"a": true, "b": "yes", "c": [false, "off"], "d": "no", "e": false, "yes": true});
+        let expected =
+            json!({"a": true, "b": "yes", "c": [false, "off"], "d": "no", "e": false, "yes": true});
         assert_eq!(read(text), Ok(expected));
     }
 
@@ -397,7 +443,10 @@ mod tests {
         assert_eq!((error.field.as_str(), error.line), ("spec.mode", Some(2)));
         assert!(read("a: 1_000").is_err());
         assert_eq!(read("a: '0644'"), Ok(json!({"a": "0644"})));
-        assert_eq!(read("a: 0.5\nb: 0\nc: 10\nd: 2.0\ne: 1e3\nf: 0x1f"), Ok(json!({"a": 0.5, "b": 0, "c": 10, "d": 2, "e": 1000, "f": 31})));
+        assert_eq!(
+            read("a: 0.5\nb: 0\nc: 10\nd: 2.0\ne: 1e3\nf: 0x1f"),
+            Ok(json!({"a": 0.5, "b": 0, "c": 10, "d": 2, "e": 1000, "f": 31}))
+        );
     }
 
     #[test]
@@ -417,8 +466,14 @@ mod tests {
     fn the_line_of_a_missing_field_is_that_of_the_nearest_field_above() {
         let text = "apiVersion: v1\nmetadata:\n  name: a\nspec:\n  list:\n  - x: 1\n  - x: 2\n";
         assert_eq!(line_of(text, &[key("metadata"), key("name")]), Some(3));
-        assert_eq!(line_of(text, &[key("spec"), key("list"), Segment::Index(1), key("x")]), Some(7));
-        assert_eq!(line_of(text, &[key("metadata"), key("annotations"), key("k")]), Some(2));
+        assert_eq!(
+            line_of(text, &[key("spec"), key("list"), Segment::Index(1), key("x")]),
+            Some(7)
+        );
+        assert_eq!(
+            line_of(text, &[key("metadata"), key("annotations"), key("k")]),
+            Some(2)
+        );
         assert_eq!(line_of(text, &[key("spec"), key("list")]), Some(5));
         assert_eq!(line_of(text, &[]), Some(1));
     }

@@ -40,7 +40,13 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, document, line, field, message } = self;
+        let Self {
+            file,
+            document,
+            line,
+            field,
+            message,
+        } = self;
         write!(formatter, "cannot read {}: ", file.display())?;
         match (document, line) {
             (Some(document), Some(line)) => write!(formatter, "document {document}, line {line}: ")?,
@@ -48,14 +54,24 @@ impl fmt::Display for Problem {
             (None, Some(line)) => write!(formatter, "line {line}: ")?,
             (None, None) => {}
         }
-        if field.is_empty() { formatter.write_str(message) } else { write!(formatter, "{field}: {message}") }
+        if field.is_empty() {
+            formatter.write_str(message)
+        } else {
+            write!(formatter, "{field}: {message}")
+        }
     }
 }
 
 impl Problem {
     /// A problem with a file as a whole.
     pub fn with_file(file: &Path, message: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), document: None, line: None, field: String::new(), message: message.into() }
+        Self {
+            file: file.to_owned(),
+            document: None,
+            line: None,
+            field: String::new(),
+            message: message.into(),
+        }
     }
 
     fn with_access(file: &Path, error: &io::Error) -> Self {
@@ -82,7 +98,9 @@ impl Document {
             Segment::Key(key) => value.get(key),
             Segment::Index(index) => value.get(index),
         });
-        value.and_then(|_| document::line_of(&self.text, path)).map(|line| line + self.lines_before)
+        value
+            .and_then(|_| document::line_of(&self.text, path))
+            .map(|line| line + self.lines_before)
     }
 }
 
@@ -92,7 +110,10 @@ pub fn read_one(file: &Path, problems: &mut Vec<Problem>) -> Option<Document> {
     let mut documents = read_file(file, problems);
     if documents.len() != 1 {
         if problems.len() == before {
-            problems.push(Problem::with_file(file, format!("expected one object, found {}", documents.len())));
+            problems.push(Problem::with_file(
+                file,
+                format!("expected one object, found {}", documents.len()),
+            ));
         }
         return None;
     }
@@ -130,7 +151,10 @@ pub fn read_schemas(folder: &Path, problems: &mut Vec<Problem>) -> Vec<Value> {
         return Vec::new();
     }
     if files.is_empty() {
-        problems.push(Problem::with_file(folder, "the folder has no OpenAPI documents (.json)"));
+        problems.push(Problem::with_file(
+            folder,
+            "the folder has no OpenAPI documents (.json)",
+        ));
     }
     files
         .iter()
@@ -146,8 +170,10 @@ pub fn read_schemas(folder: &Path, problems: &mut Vec<Problem>) -> Vec<Value> {
 
 fn read_json(file: &Path) -> Result<Value, Problem> {
     let bytes = fs::read(file).map_err(|error| Problem::with_access(file, &error))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Problem { line: Some(error.line()), ..Problem::with_file(file, error.to_string()) })
+    serde_json::from_slice(&bytes).map_err(|error| Problem {
+        line: Some(error.line()),
+        ..Problem::with_file(file, error.to_string())
+    })
 }
 
 /// The files of a folder and of those in it, by name within each.
@@ -164,7 +190,10 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
 
 fn list(folder: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>, Problem> {
     let all = entries(folder)?;
-    Ok(all.into_iter().filter(|path| !path.is_dir() && has_extension(path, extensions)).collect())
+    Ok(all
+        .into_iter()
+        .filter(|path| !path.is_dir() && has_extension(path, extensions))
+        .collect())
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
@@ -178,7 +207,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
 }
 
 fn has_extension(path: &Path, extensions: &[&str]) -> bool {
-    path.extension().is_some_and(|found| extensions.iter().any(|extension| found == *extension))
+    path.extension()
+        .is_some_and(|found| extensions.iter().any(|extension| found == *extension))
 }
 
 fn read_file(file: &Path, problems: &mut Vec<Problem>) -> Vec<Document> {
@@ -186,8 +216,14 @@ fn read_file(file: &Path, problems: &mut Vec<Problem>) -> Vec<Document> {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
-                let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count() - 1;
-                problems.push(Problem { line: Some(line), ..Problem::with_file(file, "not UTF-8") });
+                let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
+                    .split(|byte| *byte == b'\n')
+                    .count()
+                    - 1;
+                problems.push(Problem {
+                    line: Some(line),
+                    ..Problem::with_file(file, "not UTF-8")
+                });
                 return Vec::new();
             }
         },
@@ -208,7 +244,13 @@ pub fn read_documents(file: &Path, text: &str, problems: &mut Vec<Problem>) -> V
         let number = (!is_single).then_some(index + 1);
         match document::read(&text) {
             Ok(Value::Null) => {}
-            Ok(value) => documents.push(Document { value, file: file.to_owned(), number, lines_before, text }),
+            Ok(value) => documents.push(Document {
+                value,
+                file: file.to_owned(),
+                number,
+                lines_before,
+                text,
+            }),
             Err(SyntaxError { field, line, message }) => problems.push(Problem {
                 file: file.to_owned(),
                 document: number,
@@ -249,15 +291,24 @@ mod tests {
     fn every_problem_of_every_document_is_told_with_its_line_in_the_file() {
         let (found, problems) = documents("a: 1\n---\n# two\nb: 1\nb: 2\n--- # three\n\nc: [\n---\nd: 1\n");
         assert_eq!(found.len(), 2);
-        assert_eq!(problems[0], "cannot read a.yaml: document 2, line 5: b: the key is there twice");
-        assert!(problems[1].starts_with("cannot read a.yaml: document 3, line "), "{problems:?}");
+        assert_eq!(
+            problems[0],
+            "cannot read a.yaml: document 2, line 5: b: the key is there twice"
+        );
+        assert!(
+            problems[1].starts_with("cannot read a.yaml: document 3, line "),
+            "{problems:?}"
+        );
     }
 
     #[test]
     fn a_problem_with_a_field_names_its_line() {
         let (found, _) = documents("---\nkind: A\nmetadata:\n  name: x\n");
         let problem = found[0].problem(&["metadata", "name"], "must be y");
-        assert_eq!(problem.to_string(), "cannot read a.yaml: line 4: metadata.name: must be y");
+        assert_eq!(
+            problem.to_string(),
+            "cannot read a.yaml: line 4: metadata.name: must be y"
+        );
         assert_eq!(found[0].line_of(&[Segment::Key("spec".to_owned())]), None);
     }
 

@@ -35,14 +35,22 @@ pub fn read(arguments: &RenderArguments, pipeline: &Pipeline) -> Result<Read, Ve
     };
     let observed = read_objects(arguments.observed.as_deref(), &mut problems);
     if let Some(composite) = &composite {
-        observed.iter().for_each(|observed| check_observed(composite, observed, &mut problems));
+        for observed in &observed {
+            check_observed(composite, observed, &mut problems);
+        }
     }
     let required = read_objects(arguments.required.as_deref(), &mut problems);
-    let schemas =
-        arguments.schemas.as_deref().map(|folder| files::read_schemas(folder, &mut problems)).unwrap_or_default();
+    let schemas = arguments
+        .schemas
+        .as_deref()
+        .map(|folder| files::read_schemas(folder, &mut problems))
+        .unwrap_or_default();
     match (document, composite) {
         (Some(document), Some(composite)) if problems.is_empty() => {
-            let context = arguments.now.as_ref().map(|now| (TIME_CONTEXT_KEY.to_owned(), json!(now)));
+            let context = arguments
+                .now
+                .as_ref()
+                .map(|now| (TIME_CONTEXT_KEY.to_owned(), json!(now)));
             let inputs = Inputs {
                 composite,
                 composition: pipeline.composition.clone(),
@@ -60,15 +68,22 @@ pub fn read(arguments: &RenderArguments, pipeline: &Pipeline) -> Result<Read, Ve
 }
 
 fn read_objects(path: Option<&Path>, problems: &mut Vec<Problem>) -> Vec<Document> {
-    let documents = path.map(|path| files::read_all(path, problems)).unwrap_or_default();
-    documents.iter().for_each(|document| check_object(document, problems));
+    let documents = path
+        .map(|path| files::read_all(path, problems))
+        .unwrap_or_default();
+    for document in &documents {
+        check_object(document, problems);
+    }
     documents
 }
 
 /// What every object needs to be one.
 fn check_object(document: &Document, problems: &mut Vec<Problem>) {
     if !document.value.is_object() {
-        problems.push(document.problem(&[], "not an object: expected fields, starting with apiVersion and kind"));
+        problems.push(document.problem(
+            &[],
+            "not an object: expected fields, starting with apiVersion and kind",
+        ));
         return;
     }
     for path in [&["apiVersion"][..], &["kind"], &["metadata", "name"]] {
@@ -95,13 +110,19 @@ fn with_defaults(
         }
         return composite;
     }
-    let known = pipeline.definitions.iter().find(|definition| defaults::check(&composite, definition).is_ok());
+    let known = pipeline
+        .definitions
+        .iter()
+        .find(|definition| defaults::check(&composite, definition).is_ok());
     match known.map(|definition| defaults::apply(&mut composite, definition)) {
         Some(Ok(())) => {}
         Some(Err(problem)) => problems.push(document.problem(&["apiVersion"], problem.to_string())),
         None => {
-            let kinds: Vec<&str> =
-                pipeline.definitions.iter().map(|known| simulate::text(known, &["spec", "names", "kind"])).collect();
+            let kinds: Vec<&str> = pipeline
+                .definitions
+                .iter()
+                .map(|known| simulate::text(known, &["spec", "names", "kind"]))
+                .collect();
             let message = format!(
                 "{} {} is not served; served are: {}; for another kind give its definition with --xrd",
                 simulate::api_version(&composite),

@@ -28,7 +28,11 @@ pub enum Format {
 ///
 /// With `full` the composite resource as it was read goes in, too; with `results`, the events.
 pub fn documents(rendered: Rendered, full: Option<&Value>, results: bool) -> Vec<Value> {
-    let Rendered { composite, composed, events } = rendered;
+    let Rendered {
+        composite,
+        composed,
+        events,
+    } = rendered;
     let mut first = match full {
         Some(read) => {
             let mut merged = read.clone();
@@ -50,7 +54,11 @@ pub fn documents(rendered: Rendered, full: Option<&Value>, results: bool) -> Vec
 }
 
 fn result(event: &Event) -> Value {
-    let Event { r#type, reason, message } = event;
+    let Event {
+        r#type,
+        reason,
+        message,
+    } = event;
     json!({
         "apiVersion": RESULT_API_VERSION,
         "kind": "Result",
@@ -80,13 +88,21 @@ fn merge(target: &mut Value, source: Value) {
 /// Prints documents.
 pub fn print(documents: &[Value], format: Format) -> Result<String, YamlError> {
     match format {
-        Format::Yaml => documents.iter().map(|document| Ok(format!("---\n{}", yaml::print(document)?))).collect(),
-        Format::Json => Ok(documents.iter().map(|document| format!("{}\n", with_integers(document))).collect()),
+        Format::Yaml => documents
+            .iter()
+            .map(|document| Ok(format!("---\n{}", yaml::print(document)?)))
+            .collect(),
+        Format::Json => Ok(documents.iter().fold(String::new(), |text, document| {
+            text + &with_integers(document).to_string() + "\n"
+        })),
     }
 }
 
 /// Whole doubles as integers, since `3.0` is not what anybody wrote.
-#[expect(clippy::cast_possible_truncation, reason = "the double is whole and within 2^53")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the double is whole and within 2^53"
+)]
 fn with_integers(value: &Value) -> Value {
     match value {
         Value::Number(number) => match number.as_f64() {
@@ -96,7 +112,10 @@ fn with_integers(value: &Value) -> Value {
             _ => value.clone(),
         },
         Value::Array(items) => items.iter().map(with_integers).collect(),
-        Value::Object(fields) => fields.iter().map(|(key, field)| (key.clone(), with_integers(field))).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, field)| (key.clone(), with_integers(field)))
+            .collect(),
         Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
     }
 }
@@ -108,13 +127,20 @@ mod tests {
     #[test]
     fn merging_replaces_lists_and_nulls_and_keeps_other_fields() {
         let mut target = json!({"a": {"x": 1, "y": [1, 2]}, "b": 1, "c": {"z": 1}, "d": "t"});
-        merge(&mut target, json!({"a": {"y": [3]}, "b": null, "c": {}, "d": {"e": 1}, "f": 0}));
-        assert_eq!(target, json!({"a": {"x": 1, "y": [3]}, "b": null, "c": {"z": 1}, "d": {"e": 1}, "f": 0}));
+        merge(
+            &mut target,
+            json!({"a": {"y": [3]}, "b": null, "c": {}, "d": {"e": 1}, "f": 0}),
+        );
+        assert_eq!(
+            target,
+            json!({"a": {"x": 1, "y": [3]}, "b": null, "c": {"z": 1}, "d": {"e": 1}, "f": 0})
+        );
     }
 
     #[test]
     fn json_is_one_document_a_line_with_whole_numbers() {
-        let printed = print(&[json!({"a": 3.0, "b": 1.5}), json!({})], Format::Json).expect("JSON is always printable");
+        let printed =
+            print(&[json!({"a": 3.0, "b": 1.5}), json!({})], Format::Json).expect("JSON is always printable");
         assert_eq!(printed, "{\"a\":3,\"b\":1.5}\n{}\n");
     }
 }

@@ -10,6 +10,7 @@ mod emit;
 mod order;
 mod reread;
 mod resolve;
+mod scalar;
 
 use serde_json::Value;
 use thiserror::Error;
@@ -60,7 +61,19 @@ mod tests {
 
     #[test]
     fn text_that_would_read_back_as_something_else_is_quoted() {
-        for text in ["yes", "1", "1.5", "null", "", "~", "2024-01-01", "0x1f", "12:30", "1_000", ".5"] {
+        for text in [
+            "yes",
+            "1",
+            "1.5",
+            "null",
+            "",
+            "~",
+            "2024-01-01",
+            "0x1f",
+            "12:30",
+            "1_000",
+            ".5",
+        ] {
             assert_eq!(yaml(&json!(text)), format!("\"{text}\"\n"), "{text}");
         }
         for text in ["a", "1.2.3", "<<", "y1", "1e999", "0b2x", "10.0.0.0/8"] {
@@ -101,7 +114,10 @@ mod tests {
     fn characters_that_go_cannot_print_are_typed_errors() {
         assert_eq!(
             print(&json!({"a": ["\u{7f}"]})),
-            Err(YamlError::ControlCharacter { path: ".a[0]".to_owned(), code: 0x7f })
+            Err(YamlError::ControlCharacter {
+                path: ".a[0]".to_owned(),
+                code: 0x7f
+            })
         );
     }
 }

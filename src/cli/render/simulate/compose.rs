@@ -19,7 +19,8 @@ use super::{
     requirements, structs,
 };
 use crate::function::proto::v1::{
-    Capability, Ready, RequestMeta, Resource, RunFunctionRequest, RunFunctionResponse, Severity, State, Status,
+    Capability, Ready, RequestMeta, Resource, RunFunctionRequest, RunFunctionResponse, Severity, State,
+    Status,
 };
 
 /// The reason of events that name none.
@@ -75,7 +76,12 @@ pub fn compose(
         Ready::False => Some(false),
         Ready::Unspecified => None,
     };
-    Ok(Composed { unready, ready, events, conditions })
+    Ok(Composed {
+        unready,
+        ready,
+        events,
+        conditions,
+    })
 }
 
 fn request(
@@ -85,7 +91,10 @@ fn request(
 ) -> Result<RunFunctionRequest, SimulateError> {
     let resource = |value: &Value, what: &str| -> Result<Resource, SimulateError> {
         let resource = structs::encode(value, || what.to_owned())?;
-        Ok(Resource { resource: Some(resource), ..Resource::default() })
+        Ok(Resource {
+            resource: Some(resource),
+            ..Resource::default()
+        })
     };
     let state = State {
         composite: Some(resource(composite, "the composite resource")?),
@@ -94,7 +103,11 @@ fn request(
             .map(|(name, object)| Ok((name.clone(), resource(object, name)?)))
             .collect::<Result<_, SimulateError>>()?,
     };
-    let input = inputs.input.as_ref().map(|input| structs::encode(input, || "the input".to_owned())).transpose()?;
+    let input = inputs
+        .input
+        .as_ref()
+        .map(|input| structs::encode(input, || "the input".to_owned()))
+        .transpose()?;
     let context = structs::encode(&json!(inputs.context), || "the context".to_owned())?;
     let mut request = RunFunctionRequest {
         observed: Some(state),
@@ -105,7 +118,7 @@ fn request(
     };
     let hash = Sha256::digest(request.encode_to_vec());
     request.meta = Some(RequestMeta {
-        tag: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        tag: identity::hexadecimal(&hash),
         capabilities: CAPABILITIES.map(i32::from).to_vec(),
     });
     Ok(request)
@@ -118,15 +131,31 @@ fn results(response: &RunFunctionResponse, step: &str) -> Result<Vec<Event>, Sim
         .results
         .iter()
         .map(|result| {
-            let reason = result.reason.as_deref().filter(|reason| !reason.is_empty()).unwrap_or(COMPOSE_REASON);
+            let reason = result
+                .reason
+                .as_deref()
+                .filter(|reason| !reason.is_empty())
+                .unwrap_or(COMPOSE_REASON);
             let message = &result.message;
             match result.severity() {
-                Severity::Fatal => Err(SimulateError::Fatal { step: step.to_owned(), message: message.clone() }),
-                Severity::Warning => Ok(Event::warning(reason, format!("Pipeline step {step_quoted}: {message}"))),
-                Severity::Normal => Ok(Event::normal(reason, format!("Pipeline step {step_quoted}: {message}"))),
+                Severity::Fatal => Err(SimulateError::Fatal {
+                    step: step.to_owned(),
+                    message: message.clone(),
+                }),
+                Severity::Warning => Ok(Event::warning(
+                    reason,
+                    format!("Pipeline step {step_quoted}: {message}"),
+                )),
+                Severity::Normal => Ok(Event::normal(
+                    reason,
+                    format!("Pipeline step {step_quoted}: {message}"),
+                )),
                 Severity::Unspecified => {
                     let unknown = "returned a result of unknown severity (assuming warning)";
-                    Ok(Event::warning(reason, format!("Pipeline step {step_quoted} {unknown}: {message}")))
+                    Ok(Event::warning(
+                        reason,
+                        format!("Pipeline step {step_quoted} {unknown}: {message}"),
+                    ))
                 }
             }
         })
@@ -150,7 +179,9 @@ fn desired_object(
     observed: Option<&Value>,
     events: &mut Vec<Event>,
 ) -> Result<Value, SimulateError> {
-    let mut object = structs::decode(resource.resource.as_ref(), || format!("desired resource \"{name}\""))?;
+    let mut object = structs::decode(resource.resource.as_ref(), || {
+        format!("desired resource \"{name}\"")
+    })?;
     if let Some(observed) = observed {
         for field in ["namespace", "name", "generateName"] {
             object::set_metadata(&mut object, field, object::text(observed, &["metadata", field]));
@@ -161,14 +192,18 @@ fn desired_object(
     if !namespace.is_empty() && !own_namespace.is_empty() && own_namespace != namespace {
         let quoted = [name, own_namespace, namespace].map(events::quote);
         let [name, own, theirs] = quoted;
-        let message =
-            format!("cannot create composed resource {name} in namespace {own}, using XR namespace {theirs} instead");
+        let message = format!(
+            "cannot create composed resource {name} in namespace {own}, using XR namespace {theirs} instead"
+        );
         events.push(Event::warning("NamespaceOverridden", message));
     }
     add_metadata(&mut object, name, composite)?;
     if !identity::is_valid_name(object::name(&object), &object) {
         let bad = object::name(&object).to_owned();
-        return Err(SimulateError::InvalidName { resource: name.to_owned(), name: bad });
+        return Err(SimulateError::InvalidName {
+            resource: name.to_owned(),
+            name: bad,
+        });
     }
     Ok(object)
 }
@@ -193,7 +228,11 @@ fn add_metadata(object: &mut Value, name: &str, composite: &Value) -> Result<(),
         && uid != object::uid(composite)
     {
         let (kind, owner) = (kind.to_owned(), owner.to_owned());
-        return Err(SimulateError::ForeignController { resource: name.to_owned(), kind, name: owner });
+        return Err(SimulateError::ForeignController {
+            resource: name.to_owned(),
+            kind,
+            name: owner,
+        });
     }
     object::set_controller(object, composite);
     if object::name(object).is_empty() {
@@ -207,7 +246,10 @@ fn add_metadata(object: &mut Value, name: &str, composite: &Value) -> Result<(),
 /// A composite resource that consists of its references, sorted.
 fn references(composite: &Value, objects: &[Value]) -> Value {
     let is_namespaced = !object::namespace(composite).is_empty();
-    let mut references: Vec<_> = objects.iter().map(|object| observed::reference(object, is_namespaced)).collect();
+    let mut references: Vec<_> = objects
+        .iter()
+        .map(|object| observed::reference(object, is_namespaced))
+        .collect();
     references.sort_by_cached_key(|reference| {
         let text = |field: &str| reference.get(field).and_then(Value::as_str).unwrap_or_default();
         [text("apiVersion"), text("kind"), text("name"), text("namespace")].concat()

@@ -27,15 +27,26 @@ pub struct Condition {
 
 impl Condition {
     pub fn new(r#type: &str, status: &str, reason: &str) -> Self {
-        Self { r#type: r#type.to_owned(), status: status.to_owned(), reason: reason.to_owned(), ..Self::default() }
+        Self {
+            r#type: r#type.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            ..Self::default()
+        }
     }
 
     pub fn with_message(self, message: impl Into<String>) -> Self {
-        Self { message: message.into(), ..self }
+        Self {
+            message: message.into(),
+            ..self
+        }
     }
 
     pub fn with_generation(self, observed_generation: i64) -> Self {
-        Self { observed_generation, ..self }
+        Self {
+            observed_generation,
+            ..self
+        }
     }
 
     pub fn is_of_system(&self) -> bool {
@@ -93,11 +104,16 @@ fn read_one(value: &Value) -> Option<Condition> {
     })
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the double is whole and within the range of i64")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the double is whole and within the range of i64"
+)]
 pub fn whole_number(value: &Value) -> Option<i64> {
     const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
     let is_whole = |double: &f64| double.fract() == 0.0 && (-TWO_POW_63..TWO_POW_63).contains(double);
-    value.as_i64().or_else(|| value.as_f64().filter(is_whole).map(|double| double as i64))
+    value
+        .as_i64()
+        .or_else(|| value.as_f64().filter(is_whole).map(|double| double as i64))
 }
 
 /// The conditions of an object.
@@ -119,12 +135,19 @@ pub fn set(object: &mut Value, conditions: impl IntoIterator<Item = Condition>) 
 }
 
 fn write(object: &mut Value, conditions: &[Condition]) {
-    let written = if conditions.is_empty() { Value::Null } else { conditions.iter().map(to_json).collect() };
+    let written = if conditions.is_empty() {
+        Value::Null
+    } else {
+        conditions.iter().map(to_json).collect()
+    };
     object::set(object, &["status", "conditions"], written);
 }
 
 fn to_json(condition: &Condition) -> Value {
-    let time = condition.time.map_or_else(|| FROZEN_TIME.to_owned(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let time = condition.time.map_or_else(
+        || FROZEN_TIME.to_owned(),
+        |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    );
     let mut fields = Map::new();
     fields.insert("type".to_owned(), json!(condition.r#type));
     fields.insert("status".to_owned(), json!(condition.status));
@@ -134,7 +157,10 @@ fn to_json(condition: &Condition) -> Value {
         fields.insert("message".to_owned(), json!(condition.message));
     }
     if condition.observed_generation != 0 {
-        fields.insert("observedGeneration".to_owned(), json!(condition.observed_generation));
+        fields.insert(
+            "observedGeneration".to_owned(),
+            json!(condition.observed_generation),
+        );
     }
     Value::Object(fields)
 }
@@ -142,7 +168,13 @@ fn to_json(condition: &Condition) -> Value {
 /// Gives every condition the same time, as the real preview does; a status without conditions gets `conditions: null`.
 pub fn freeze_timestamps(object: &mut Value) {
     if let Some(conditions) = try_read(object) {
-        let frozen: Vec<Condition> = conditions.into_iter().map(|condition| Condition { time: None, ..condition }).collect();
+        let frozen: Vec<Condition> = conditions
+            .into_iter()
+            .map(|condition| Condition {
+                time: None,
+                ..condition
+            })
+            .collect();
         write(object, &frozen);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! In: what happened. Out: [`Event`]s, and texts quoted and listed as Go and Crossplane do.
 
+use std::fmt::Write as _;
+
 /// How serious an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventType {
@@ -34,12 +36,22 @@ pub struct Event {
 }
 
 impl Event {
+    /// An event that informs.
     pub fn normal(reason: &str, message: impl Into<String>) -> Self {
-        Self { r#type: EventType::Normal, reason: reason.to_owned(), message: message.into() }
+        Self {
+            r#type: EventType::Normal,
+            reason: reason.to_owned(),
+            message: message.into(),
+        }
     }
 
+    /// An event that warns.
     pub fn warning(reason: &str, message: impl Into<String>) -> Self {
-        Self { r#type: EventType::Warning, reason: reason.to_owned(), message: message.into() }
+        Self {
+            r#type: EventType::Warning,
+            reason: reason.to_owned(),
+            message: message.into(),
+        }
     }
 }
 
@@ -51,7 +63,11 @@ pub fn list_names(names: &[String]) -> String {
     let mut sorted = names.to_vec();
     sorted.sort();
     if sorted.len() > SHOWN_NAMES {
-        return format!("{}, and {} more", sorted[..SHOWN_NAMES].join(", "), sorted.len() - SHOWN_NAMES);
+        return format!(
+            "{}, and {} more",
+            sorted[..SHOWN_NAMES].join(", "),
+            sorted.len() - SHOWN_NAMES
+        );
     }
     match sorted.split_last() {
         Some((last, first)) if sorted.len() == SHOWN_NAMES => format!("{}, and {last}", first.join(", ")),
@@ -73,16 +89,24 @@ pub fn quote(text: &str) -> String {
             '\t' => quoted.push_str("\\t"),
             '\u{b}' => quoted.push_str("\\v"),
             '\'' => quoted.push('\''),
-            other if other.escape_debug().len() == 1 => quoted.push(other),
-            other => match u32::from(other) {
-                code @ 0..0x80 => quoted.push_str(&format!("\\x{code:02x}")),
-                code @ 0x80..0x1_0000 => quoted.push_str(&format!("\\u{code:04x}")),
-                code => quoted.push_str(&format!("\\U{code:08x}")),
-            },
+            other if is_printable(other) => quoted.push(other),
+            other => {
+                let _ = match u32::from(other) {
+                    code @ 0..0x80 => write!(quoted, "\\x{code:02x}"),
+                    code @ 0x80..0x1_0000 => write!(quoted, "\\u{code:04x}"),
+                    code => write!(quoted, "\\U{code:08x}"),
+                };
+            }
         }
     }
     quoted.push('"');
     quoted
+}
+
+/// Not as the first of a text, where Rust escapes combining marks, too.
+fn is_printable(character: char) -> bool {
+    const UNESCAPED: usize = 2;
+    format!("a{character}").escape_debug().count() == UNESCAPED
 }
 
 #[cfg(test)]
@@ -91,7 +115,13 @@ mod tests {
 
     #[test]
     fn names_are_listed_up_to_three_and_then_counted() {
-        let names = |count: usize| ["d", "b", "a", "c", "e"].iter().take(count).map(ToString::to_string).collect::<Vec<_>>();
+        let names = |count: usize| {
+            ["d", "b", "a", "c", "e"]
+                .iter()
+                .take(count)
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(list_names(&names(1)), "d");
         assert_eq!(list_names(&names(2)), "b, d");
         assert_eq!(list_names(&names(3)), "a, b, and d");
@@ -100,6 +130,9 @@ mod tests {
 
     #[test]
     fn quoting_is_that_of_go() {
-        assert_eq!(quote("a\"b\\\n\u{1}\u{85}'ä"), "\"a\\\"b\\\\\\n\\x01\\u0085'ä\"");
+        assert_eq!(
+            quote("a\"b\\\n\u{1}\u{85}'ä\u{301}"),
+            "\"a\\\"b\\\\\\n\\x01\\u0085'ä\u{301}\""
+        );
     }
 }

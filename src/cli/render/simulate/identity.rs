@@ -42,10 +42,18 @@ fn name_uuid(name: &[u8]) -> String {
     hash[6] = (hash[6] & 0x0f) | 0x50;
     hash[8] = (hash[8] & 0x3f) | 0x80;
     let digits = hexadecimal(&hash[..16]);
-    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+    [
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..],
+    ]
+    .join("-")
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as text.
+pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -82,18 +90,21 @@ fn sha1_block(state: &mut [u32; 5], block: &[u8]) {
         let word = words[index - 3] ^ words[index - 8] ^ words[index - 14] ^ words[index - 16];
         words.push(word.rotate_left(1));
     }
-    let [mut a, mut b, mut c, mut d, mut e] = *state;
+    let mut mixing = *state;
     for (round, word) in words.iter().enumerate() {
+        let [first, x, y, z, last] = mixing;
         let (mixed, constant) = match round / 20 {
-            0 => ((b & c) | (!b & d), 0x5a82_7999),
-            1 => (b ^ c ^ d, 0x6ed9_eba1),
-            2 => ((b & c) | (b & d) | (c & d), 0x8f1b_bcdc),
-            _ => (b ^ c ^ d, 0xca62_c1d6_u32),
+            0 => ((x & y) | (!x & z), 0x5a82_7999),
+            1 => (x ^ y ^ z, 0x6ed9_eba1),
+            2 => ((x & y) | (x & z) | (y & z), 0x8f1b_bcdc),
+            _ => (x ^ y ^ z, 0xca62_c1d6_u32),
         };
-        let next = a.rotate_left(5).wrapping_add(mixed).wrapping_add(e).wrapping_add(constant).wrapping_add(*word);
-        (a, b, c, d, e) = (next, a, b.rotate_left(30), c, d);
+        let sum = [mixed, last, constant, *word]
+            .into_iter()
+            .fold(first.rotate_left(5), u32::wrapping_add);
+        mixing = [sum, first, x.rotate_left(30), y, z];
     }
-    for (total, word) in state.iter_mut().zip([a, b, c, d, e]) {
+    for (total, word) in state.iter_mut().zip(mixing) {
         *total = total.wrapping_add(word);
     }
 }
@@ -116,7 +127,11 @@ pub fn generated_name(prefix: &str, composite_uid: &str, resource: &str) -> Stri
 fn cut(prefix: &str, bytes: usize) -> String {
     let start = |bytes: usize| String::from_utf8_lossy(&prefix.as_bytes()[..bytes]).into_owned();
     let whole = start(bytes);
-    if whole.ends_with('-') { whole } else { start(bytes - 1) + "-" }
+    if whole.ends_with('-') {
+        whole
+    } else {
+        start(bytes - 1) + "-"
+    }
 }
 
 /// Whether Kubernetes takes the name: a DNS subdomain; RBAC kinds may have colons besides.
@@ -143,9 +158,18 @@ mod tests {
 
     #[test]
     fn the_hash_is_sha_1() {
-        assert_eq!(hexadecimal(&sha1(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
-        assert_eq!(hexadecimal(&sha1(b"")), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
-        assert_eq!(hexadecimal(&sha1(&[b'a'; 64])), "0098ba824b5c16427bd7a1122a5a442a25ec644d");
+        assert_eq!(
+            hexadecimal(&sha1(b"abc")),
+            "a9993e364706816aba3e25717850c26c9cd0d89d"
+        );
+        assert_eq!(
+            hexadecimal(&sha1(b"")),
+            "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+        );
+        assert_eq!(
+            hexadecimal(&sha1(&[b'a'; 64])),
+            "0098ba824b5c16427bd7a1122a5a442a25ec644d"
+        );
     }
 
     #[test]

@@ -45,17 +45,22 @@ pub fn uid(object: &Value) -> &str {
 /// An annotation, or an empty text.
 #[must_use]
 pub fn annotation(object: &Value, key: &str) -> String {
-    string_map(object, "annotations").and_then(|mut all| all.remove(key)).unwrap_or_default()
+    string_map(object, "annotations")
+        .and_then(|mut all| all.remove(key))
+        .unwrap_or_default()
 }
 
 /// A label, or an empty text.
 pub fn label(object: &Value, key: &str) -> String {
-    string_map(object, "labels").and_then(|mut all| all.remove(key)).unwrap_or_default()
+    string_map(object, "labels")
+        .and_then(|mut all| all.remove(key))
+        .unwrap_or_default()
 }
 
 /// The value at a path.
 pub fn get<'a>(object: &'a Value, path: &[&str]) -> Option<&'a Value> {
-    path.iter().try_fold(object, |value, key| value.as_object()?.get(*key))
+    path.iter()
+        .try_fold(object, |value, key| value.as_object()?.get(*key))
 }
 
 /// Labels or annotations. A null counts as an empty text; anything else that is not text voids the whole map.
@@ -80,10 +85,14 @@ pub fn add_to_string_map(object: &mut Value, field: &str, more: impl IntoIterato
 
 /// Writes a field, with the objects above it.
 pub fn set(object: &mut Value, path: &[&str], value: Value) {
-    let Some((last, parents)) = path.split_last() else { return };
+    let Some((last, parents)) = path.split_last() else {
+        return;
+    };
     let mut target = object;
     for key in parents {
-        let Some(fields) = target.as_object_mut() else { return };
+        let Some(fields) = target.as_object_mut() else {
+            return;
+        };
         target = fields.entry(*key).or_insert_with(|| Value::Object(Map::new()));
     }
     if let Some(fields) = target.as_object_mut() {
@@ -105,7 +114,13 @@ pub fn controller(object: &Value) -> Option<[&str; 3]> {
     owner_references(object)
         .iter()
         .find(|owner| get(owner, &["controller"]) == Some(&Value::Bool(true)))
-        .map(|owner| [text(owner, &["uid"]), text(owner, &["kind"]), text(owner, &["name"])])
+        .map(|owner| {
+            [
+                text(owner, &["uid"]),
+                text(owner, &["kind"]),
+                text(owner, &["name"]),
+            ]
+        })
 }
 
 /// `metadata.ownerReferences`; nothing when one of them is not an object.
@@ -126,8 +141,14 @@ pub fn set_controller(object: &mut Value, owner: &Value) {
         "controller": true,
         "blockOwnerDeletion": true,
     });
-    let mut owners: Vec<Value> = owner_references(object).iter().map(typed_owner_reference).collect();
-    match owners.iter_mut().find(|earlier| earlier["uid"] == reference["uid"]) {
+    let mut owners: Vec<Value> = owner_references(object)
+        .iter()
+        .map(typed_owner_reference)
+        .collect();
+    match owners
+        .iter_mut()
+        .find(|earlier| earlier["uid"] == reference["uid"])
+    {
         Some(earlier) => *earlier = reference,
         None => owners.push(reference),
     }

@@ -50,13 +50,18 @@ pub fn problems(composite: &Value, object: &Value) -> Vec<ObservedProblem> {
     }
     let namespace = object::namespace(composite);
     if !namespace.is_empty() && object::namespace(object) != namespace {
-        found.push(ObservedProblem::ForeignNamespace { expected: namespace.to_owned() });
+        found.push(ObservedProblem::ForeignNamespace {
+            expected: namespace.to_owned(),
+        });
     }
     let expected = super::uid_of(composite);
     if let Some([uid, ..]) = object::controller(object)
         && uid != expected
     {
-        found.push(ObservedProblem::ForeignController { found: uid.to_owned(), expected });
+        found.push(ObservedProblem::ForeignController {
+            found: uid.to_owned(),
+            expected,
+        });
     }
     found
 }
@@ -71,7 +76,10 @@ pub fn with_references(mut composite: Value, observed: &[Value]) -> Result<Value
     }
     if !observed.is_empty() {
         let is_namespaced = !object::namespace(&composite).is_empty();
-        let references = observed.iter().map(|object| reference(object, is_namespaced)).collect();
+        let references = observed
+            .iter()
+            .map(|object| reference(object, is_namespaced))
+            .collect();
         set_references(&mut composite, references);
     }
     Ok(composite)
@@ -79,7 +87,11 @@ pub fn with_references(mut composite: Value, observed: &[Value]) -> Result<Value
 
 /// A reference; a namespaced composite resource's has no namespace.
 pub fn reference(object: &Value, is_namespaced: bool) -> Map<String, Value> {
-    let namespace = if is_namespaced { "" } else { object::namespace(object) };
+    let namespace = if is_namespaced {
+        ""
+    } else {
+        object::namespace(object)
+    };
     let fields = [
         ("apiVersion", object::api_version(object)),
         ("kind", object::kind(object)),
@@ -95,7 +107,11 @@ pub fn reference(object: &Value, is_namespaced: bool) -> Map<String, Value> {
 
 /// Writes the references, without empty ones.
 pub fn set_references(composite: &mut Value, references: Vec<Map<String, Value>>) {
-    let written = references.into_iter().filter(|reference| !reference.is_empty()).map(Value::Object).collect();
+    let written = references
+        .into_iter()
+        .filter(|reference| !reference.is_empty())
+        .map(Value::Object)
+        .collect();
     object::set(composite, &REFERENCES, written);
 }
 
@@ -113,14 +129,19 @@ pub fn observe(composite: &Value, store: &Store) -> Result<BTreeMap<String, Valu
             namespace: namespace.to_owned(),
             name: object::text(reference, &["name"]).to_owned(),
         };
-        let Some(found) = store.get(&key).filter(|_| !key.name.is_empty()) else { continue };
+        let Some(found) = store.get(&key).filter(|_| !key.name.is_empty()) else {
+            continue;
+        };
         if object::controller(found).is_some_and(|[uid, ..]| uid != object::uid(composite)) {
             continue;
         }
         let name = object::annotation(found, RESOURCE_NAME_ANNOTATION);
         if name.is_empty() {
             let object = format!("{} {}", key.kind.kind, key.name);
-            return Err(SimulateError::Observed { object, problem: ObservedProblem::Anonymous });
+            return Err(SimulateError::Observed {
+                object,
+                problem: ObservedProblem::Anonymous,
+            });
         }
         observed.insert(name, found.clone());
     }

@@ -43,7 +43,13 @@ impl Cluster {
         for object in inputs.observed.iter().chain(&inputs.required) {
             store.put(structs::with_doubles(object));
         }
-        Self { store, composite: key, updated: None, applied: None, composed: Vec::new() }
+        Self {
+            store,
+            composite: key,
+            updated: None,
+            applied: None,
+            composed: Vec::new(),
+        }
     }
 
     fn update(&mut self, composite: &Value) {
@@ -75,7 +81,9 @@ impl Cluster {
     }
 
     fn with_stored_rest(&self, incoming: &Value) -> Value {
-        let Some(stored) = self.store.get(&Key::of(incoming)) else { return incoming.clone() };
+        let Some(stored) = self.store.get(&Key::of(incoming)) else {
+            return incoming.clone();
+        };
         let mut merged = stored.clone();
         for field in ["status", "conditions"] {
             if let Some(value) = incoming.get(field) {
@@ -88,7 +96,11 @@ impl Cluster {
     fn into_rendered(self, events: Vec<Event>) -> Rendered {
         let mut composed = self.composed;
         composed.sort_by_cached_key(|object| object::annotation(object, super::RESOURCE_NAME_ANNOTATION));
-        Rendered { composite: self.updated.or(self.applied).unwrap_or_default(), composed, events }
+        Rendered {
+            composite: self.updated.or(self.applied).unwrap_or_default(),
+            composed,
+            events,
+        }
     }
 }
 
@@ -96,25 +108,46 @@ pub fn reconcile(inputs: &Inputs, call: &mut Call<'_>) -> Result<Rendered, Simul
     let composite = observed::with_references(prepare(&inputs.composite)?, &inputs.observed)?;
     let mut cluster = Cluster::new(composite.clone(), inputs);
     // A required object may have the composite resource's identity, and then takes its place.
-    let mut composite = cluster.store.get(&cluster.composite).cloned().unwrap_or(composite);
+    let mut composite = cluster
+        .store
+        .get(&cluster.composite)
+        .cloned()
+        .unwrap_or(composite);
     let mut events = Vec::new();
     let status_before = composite.get("status").map(structs::with_doubles);
     let mark = |composite: &mut Value, condition: Condition| {
-        let generation = object::get(composite, &["metadata", "generation"]).and_then(conditions::whole_number).unwrap_or_default();
+        let generation = object::get(composite, &["metadata", "generation"])
+            .and_then(conditions::whole_number)
+            .unwrap_or_default();
         conditions::set(composite, [condition.with_generation(generation)]);
     };
-    mark(&mut composite, Condition::new("Responsive", "True", "WatchCircuitClosed"));
+    mark(
+        &mut composite,
+        Condition::new("Responsive", "True", "WatchCircuitClosed"),
+    );
 
     if object::annotation(&composite, PAUSED_ANNOTATION) == "true" {
-        events.push(Event::normal("ReconciliationPaused", "Reconciliation is paused via the pause annotation"));
-        mark(&mut composite, Condition::new("Synced", "False", "ReconcilePaused").with_message(PAUSED_MESSAGE));
+        events.push(Event::normal(
+            "ReconciliationPaused",
+            "Reconciliation is paused via the pause annotation",
+        ));
+        mark(
+            &mut composite,
+            Condition::new("Synced", "False", "ReconcilePaused").with_message(PAUSED_MESSAGE),
+        );
         cluster.update_status(&mut composite);
         return Ok(cluster.into_rendered(events));
     }
     note_request(&mut composite, &mut events);
-    if object::text(&composite, &["metadata", "deletionTimestamp"]).parse::<Timestamp>().is_ok() {
+    if object::text(&composite, &["metadata", "deletionTimestamp"])
+        .parse::<Timestamp>()
+        .is_ok()
+    {
         mark(&mut composite, Condition::new("Ready", "False", "Deleting"));
-        mark(&mut composite, Condition::new("Synced", "True", "ReconcileSuccess"));
+        mark(
+            &mut composite,
+            Condition::new("Synced", "True", "ReconcileSuccess"),
+        );
         cluster.update_status(&mut composite);
         return Ok(cluster.into_rendered(events));
     }
@@ -132,7 +165,10 @@ pub fn reconcile(inputs: &Inputs, call: &mut Call<'_>) -> Result<Rendered, Simul
         let message = format!("Composed resource {} is not yet ready", events::quote(name));
         events.push(Event::normal(compose::COMPOSE_REASON, message));
     }
-    mark(&mut composite, Condition::new("Synced", "True", "ReconcileSuccess"));
+    mark(
+        &mut composite,
+        Condition::new("Synced", "True", "ReconcileSuccess"),
+    );
     mark(&mut composite, readiness(&composed));
     if composite.get("status").map(structs::with_doubles) != status_before {
         cluster.update_status(&mut composite);
@@ -155,7 +191,10 @@ fn prepare(composite: &Value) -> Result<Value, SimulateError> {
 fn note_request(composite: &mut Value, events: &mut Vec<Event>) {
     let token = object::annotation(composite, RECONCILE_REQUEST_ANNOTATION);
     if !token.is_empty() && object::text(composite, &["status", "lastHandledReconcileAt"]) != token {
-        events.push(Event::normal("ReconcileRequestHandled", "Handling reconcile request"));
+        events.push(Event::normal(
+            "ReconcileRequestHandled",
+            "Handling reconcile request",
+        ));
         object::set(composite, &["status", "lastHandledReconcileAt"], json!(token));
     }
 }
@@ -170,7 +209,10 @@ fn select_composition(composite: &mut Value, name: &str, events: &mut Vec<Event>
 }
 
 fn conditions_of_function(composite: &mut Value, composed: &Composed) {
-    let custom = composed.conditions.iter().filter(|condition| !condition.is_of_system());
+    let custom = composed
+        .conditions
+        .iter()
+        .filter(|condition| !condition.is_of_system());
     for condition in custom {
         conditions::set(composite, [condition.clone()]);
     }
@@ -184,6 +226,9 @@ fn readiness(composed: &Composed) -> Condition {
         Some(true) => available,
         Some(false) => creating,
         None if composed.unready.is_empty() => available,
-        None => creating.with_message(format!("Unready resources: {}", events::list_names(&composed.unready))),
+        None => creating.with_message(format!(
+            "Unready resources: {}",
+            events::list_names(&composed.unready)
+        )),
     }
 }

@@ -12,8 +12,8 @@ use super::{
     structs,
 };
 use crate::function::proto::v1::{
-    Requirements, Resource, ResourceSelector, Resources, RunFunctionRequest, RunFunctionResponse, Schema, Severity,
-    resource_selector::Match,
+    Requirements, Resource, ResourceSelector, Resources, RunFunctionRequest, RunFunctionResponse, Schema,
+    Severity, resource_selector::Match,
 };
 use serde_json::Value;
 
@@ -29,7 +29,10 @@ pub fn call_until_settled(
     let mut settled: Option<Requirements> = None;
     for calls in 0..MAX_CALLS {
         let response = call(request.clone());
-        let is_fatal = response.results.iter().any(|result| result.severity() == Severity::Fatal);
+        let is_fatal = response
+            .results
+            .iter()
+            .any(|result| result.severity() == Severity::Fatal);
         let requires_nothing = response.requirements.as_ref().is_none_or(is_empty);
         if is_fatal || response.requirements == settled || (calls == 0 && requires_nothing) {
             return Ok(response);
@@ -45,7 +48,11 @@ pub fn call_until_settled(
 }
 
 fn is_empty(requirements: &Requirements) -> bool {
-    let Requirements { extra_resources, resources, schemas } = requirements;
+    let Requirements {
+        extra_resources,
+        resources,
+        schemas,
+    } = requirements;
     extra_resources.is_empty() && resources.is_empty() && schemas.is_empty()
 }
 
@@ -53,31 +60,52 @@ fn fetch_all(
     selectors: &BTreeMap<String, ResourceSelector>,
     store: &Store,
 ) -> Result<BTreeMap<String, Resources>, SimulateError> {
-    selectors.iter().map(|(name, selector)| Ok((name.clone(), fetch(selector, store)?))).collect()
+    selectors
+        .iter()
+        .map(|(name, selector)| Ok((name.clone(), fetch(selector, store)?)))
+        .collect()
 }
 
 fn fetch(selector: &ResourceSelector, store: &Store) -> Result<Resources, SimulateError> {
-    let ResourceSelector { api_version, kind, namespace, r#match } = selector;
+    let ResourceSelector {
+        api_version,
+        kind,
+        namespace,
+        r#match,
+    } = selector;
     let kind = GroupVersionKind::new(api_version, kind);
     let namespace = namespace.clone().unwrap_or_default();
     let found: Vec<&Value> = match r#match {
-        Some(Match::MatchName(name)) => {
-            store.get(&Key { kind, namespace, name: name.clone() }).into_iter().collect()
-        }
+        Some(Match::MatchName(name)) => store
+            .get(&Key {
+                kind,
+                namespace,
+                name: name.clone(),
+            })
+            .into_iter()
+            .collect(),
         Some(Match::MatchLabels(labels)) => store.list(&kind, &namespace, &labels.labels),
         None => store.list(&kind, &namespace, &BTreeMap::new()),
     };
     let items = found
         .into_iter()
         .map(|object| {
-            let resource = structs::encode(object, || format!("{} {}", object::kind(object), object::name(object)))?;
-            Ok(Resource { resource: Some(resource), ..Resource::default() })
+            let resource = structs::encode(object, || {
+                format!("{} {}", object::kind(object), object::name(object))
+            })?;
+            Ok(Resource {
+                resource: Some(resource),
+                ..Resource::default()
+            })
         })
         .collect::<Result<_, SimulateError>>()?;
     Ok(Resources { items })
 }
 
-fn fetch_schemas(requirements: &Requirements, documents: &[Value]) -> Result<BTreeMap<String, Schema>, SimulateError> {
+fn fetch_schemas(
+    requirements: &Requirements,
+    documents: &[Value],
+) -> Result<BTreeMap<String, Schema>, SimulateError> {
     requirements
         .schemas
         .iter()

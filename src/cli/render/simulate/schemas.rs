@@ -26,19 +26,33 @@ pub fn find(documents: &[Value], wanted: &GroupVersionKind) -> Option<Value> {
 }
 
 fn schemas(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    document["components"]["schemas"].as_object().into_iter().flatten()
+    document["components"]["schemas"]
+        .as_object()
+        .into_iter()
+        .flatten()
 }
 
 fn kinds(schema: &Value) -> impl Iterator<Item = GroupVersionKind> {
-    schema[KIND_ANNOTATION].as_array().into_iter().flatten().map(|kind| {
-        let text = |field: &str| kind[field].as_str().unwrap_or_default().to_owned();
-        GroupVersionKind { group: text("group"), version: text("version"), kind: text("kind") }
-    })
+    schema[KIND_ANNOTATION]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|kind| {
+            let text = |field: &str| kind[field].as_str().unwrap_or_default().to_owned();
+            GroupVersionKind {
+                group: text("group"),
+                version: text("version"),
+                kind: text("kind"),
+            }
+        })
 }
 
 /// Replaces references by what they stand for; a reference to something that is just being filled in stays.
 fn fill_in(schema: &Value, document: &Value, within: &mut Vec<String>) -> Value {
-    let reference = schema.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix(REFERENCE_PREFIX));
+    let reference = schema
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|text| text.strip_prefix(REFERENCE_PREFIX));
     if let Some(name) = reference
         && !within.iter().any(|outer| outer == name)
         && let Some(target) = document["components"]["schemas"].get(name)
@@ -50,9 +64,10 @@ fn fill_in(schema: &Value, document: &Value, within: &mut Vec<String>) -> Value 
     }
     match schema {
         Value::Array(items) => items.iter().map(|item| fill_in(item, document, within)).collect(),
-        Value::Object(fields) => {
-            fields.iter().map(|(key, field)| (key.clone(), fill_in(field, document, within))).collect()
-        }
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, field)| (key.clone(), fill_in(field, document, within)))
+            .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => schema.clone(),
     }
 }

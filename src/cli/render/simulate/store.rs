@@ -27,7 +27,11 @@ impl GroupVersionKind {
             Some((_, version)) if version.contains('/') => return Self::default(),
             Some((group, version)) => (group, version),
         };
-        Self { group: group.to_owned(), version: version.to_owned(), kind: kind.to_owned() }
+        Self {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind: kind.to_owned(),
+        }
     }
 }
 
@@ -63,15 +67,25 @@ impl Store {
     }
 
     /// All objects of a kind, by namespace and name; an empty namespace stands for all.
-    pub fn list(&self, kind: &GroupVersionKind, namespace: &str, labels: &BTreeMap<String, String>) -> Vec<&Value> {
+    pub fn list(
+        &self,
+        kind: &GroupVersionKind,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Vec<&Value> {
         // A list's kind ends in List, and the real store takes that off whoever put it there.
-        let of_items = kind.kind.strip_suffix("List").filter(|kind| !kind.is_empty()).unwrap_or(&kind.kind);
+        let of_items = kind
+            .kind
+            .strip_suffix("List")
+            .filter(|kind| !kind.is_empty())
+            .unwrap_or(&kind.kind);
         let mut found: Vec<(String, &Value)> = self
             .0
             .iter()
             .filter(|(key, object)| {
-                let version_matches =
-                    kind.version.is_empty() || key.kind.version.is_empty() || key.kind.version == kind.version;
+                let version_matches = kind.version.is_empty()
+                    || key.kind.version.is_empty()
+                    || key.kind.version == kind.version;
                 key.kind.group == kind.group
                     && key.kind.kind == of_items
                     && version_matches

@@ -13,11 +13,15 @@ use crate::function::wire;
 #[must_use]
 pub fn with_doubles(value: &Value) -> Value {
     match value {
-        Value::Number(number) => {
-            number.as_f64().and_then(Number::from_f64).map_or_else(|| value.clone(), Value::Number)
-        }
+        Value::Number(number) => number
+            .as_f64()
+            .and_then(Number::from_f64)
+            .map_or_else(|| value.clone(), Value::Number),
         Value::Array(items) => items.iter().map(with_doubles).collect(),
-        Value::Object(fields) => fields.iter().map(|(key, field)| (key.clone(), with_doubles(field))).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, field)| (key.clone(), with_doubles(field)))
+            .collect(),
         Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
     }
 }

@@ -5,7 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{order, reread::Node, resolve};
+use super::{
+    order,
+    reread::Node,
+    scalar::{Style, allowed_style, escape, has_break, is_break, is_printable, preferred_style},
+};
 
 /// Columns per level.
 const INDENT: usize = 2;
@@ -16,8 +20,13 @@ const MAX_SIMPLE_KEY_BYTES: usize = 128;
 
 /// Prints a document with its final line break.
 pub fn document(node: &Node) -> String {
-    let mut emitter =
-        Emitter { out: String::new(), column: 0, separated: true, at_indentation: true, indent: None };
+    let mut emitter = Emitter {
+        out: String::new(),
+        column: 0,
+        separated: true,
+        at_indentation: true,
+        indent: None,
+    };
     emitter.node(node, false);
     emitter.indent();
     emitter.out
@@ -33,14 +42,6 @@ struct Emitter {
     at_indentation: bool,
     /// Columns before the current block; none before the root.
     indent: Option<usize>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Style {
-    Plain,
-    SingleQuoted,
-    DoubleQuoted,
-    Literal,
 }
 
 impl Emitter {
@@ -172,7 +173,11 @@ impl Emitter {
         let mut first = true;
         while let Some(character) = characters.next() {
             let next = characters.peek().copied();
-            if escapes_all || !is_printable(character) || is_break(character) || matches!(character, '"' | '\\') {
+            if escapes_all
+                || !is_printable(character)
+                || is_break(character)
+                || matches!(character, '"' | '\\')
+            {
                 self.put_all(&escape(character));
                 spaces = false;
             } else if character == ' ' {
@@ -200,7 +205,10 @@ impl Emitter {
             self.indicator(&INDENT.to_string(), false, false, false);
         }
         let mut from_end = text.chars().rev();
-        match (from_end.next().is_some_and(is_break), from_end.next().is_none_or(is_break)) {
+        match (
+            from_end.next().is_some_and(is_break),
+            from_end.next().is_none_or(is_break),
+        ) {
             (false, _) => self.indicator("-", false, false, false),
             (true, true) => self.indicator("+", false, false, false),
             (true, false) => {}
@@ -261,126 +269,5 @@ impl Emitter {
     fn put(&mut self, character: char) {
         self.out.push(character);
         self.column = if is_break(character) { 0 } else { self.column + 1 };
-    }
-}
-
-fn preferred_style(text: &str) -> Style {
-    if text.contains('\n') {
-        Style::Literal
-    } else if resolve::reads_back_as_text(text) {
-        Style::Plain
-    } else {
-        Style::DoubleQuoted
-    }
-}
-
-/// The preferred style, or the next one that can hold the text.
-fn allowed_style(text: &str, preferred: Style, is_simple_key: bool) -> Style {
-    let scan = Scan::of(text);
-    let mut style = preferred;
-    if style == Style::Plain && (!scan.allows_plain || (text.is_empty() && is_simple_key)) {
-        style = Style::SingleQuoted;
-    }
-    if style == Style::SingleQuoted && !scan.allows_single_quotes {
-        style = Style::DoubleQuoted;
-    }
-    if style == Style::Literal && (!scan.allows_block || is_simple_key) {
-        style = Style::DoubleQuoted;
-    }
-    style
-}
-
-/// What a text allows, as libyaml sees it.
-struct Scan {
-    allows_plain: bool,
-    allows_single_quotes: bool,
-    allows_block: bool,
-}
-
-impl Scan {
-    fn of(text: &str) -> Self {
-        let is_unprintable = text.chars().any(|character| !is_printable(character));
-        let space_before_break = has_pair(text, |left, right| left == ' ' && is_break(right));
-        let break_before_space = has_pair(text, |left, right| is_break(left) && right == ' ');
-        let blank_end = |character: Option<char>| character.is_some_and(|c| c == ' ' || is_break(c));
-        let has_blank_ends = blank_end(text.chars().next()) || blank_end(text.chars().next_back());
-        let allows_single_quotes = !is_unprintable && !space_before_break && !break_before_space;
-        Self {
-            allows_plain: allows_single_quotes && !has_blank_ends && !has_break(text) && !has_indicator(text),
-            allows_single_quotes,
-            allows_block: !text.is_empty() && !is_unprintable && !space_before_break && !text.ends_with(' '),
-        }
-    }
-}
-
-/// Whether YAML would take something in the text for its own, outside of `[]` and `{}`.
-fn has_indicator(text: &str) -> bool {
-    if text.starts_with("---") || text.starts_with("...") {
-        return true;
-    }
-    let blank_or_end = |character: Option<char>| character.is_none_or(|c| c == ' ' || c == '\t');
-    let mut previous = None;
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        let followed_by_blank = blank_or_end(characters.peek().copied());
-        let found = match character {
-            ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => previous.is_none(),
-            '#' => previous.is_none_or(|p| p == ' ' || p == '\t' || p == '\0' || is_break(p)),
-            ':' => followed_by_blank,
-            '?' | '-' => previous.is_none() && followed_by_blank,
-            _ => false,
-        };
-        if found {
-            return true;
-        }
-        previous = Some(character);
-    }
-    false
-}
-
-fn has_break(text: &str) -> bool {
-    text.contains(is_break)
-}
-
-fn has_pair(text: &str, is_pair: impl Fn(char, char) -> bool) -> bool {
-    text.chars().zip(text.chars().skip(1)).any(|(left, right)| is_pair(left, right))
-}
-
-fn is_break(character: char) -> bool {
-    matches!(character, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
-}
-
-/// What may stand unescaped. Nothing beyond U+FFFF: the Go port forgot those.
-fn is_printable(character: char) -> bool {
-    matches!(character, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
-}
-
-fn escape(character: char) -> String {
-    let short = match character {
-        '\0' => '0',
-        '\u{7}' => 'a',
-        '\u{8}' => 'b',
-        '\t' => 't',
-        '\n' => 'n',
-        '\u{b}' => 'v',
-        '\u{c}' => 'f',
-        '\r' => 'r',
-        '\u{1b}' => 'e',
-        '"' => '"',
-        '\\' => '\\',
-        '\u{85}' => 'N',
-        '\u{a0}' => '_',
-        '\u{2028}' => 'L',
-        '\u{2029}' => 'P',
-        other => return long_escape(u32::from(other)),
-    };
-    format!("\\{short}")
-}
-
-fn long_escape(code: u32) -> String {
-    match code {
-        0..=0xff => format!("\\x{code:02X}"),
-        0x100..=0xffff => format!("\\u{code:04X}"),
-        _ => format!("\\U{code:08X}"),
     }
 }

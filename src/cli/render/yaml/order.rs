@@ -36,7 +36,10 @@ fn number_comes_before(left: &[char], right: &[char], index: usize) -> bool {
     let mut start = 0_i64;
     if left[index] == '0' || right[index] == '0' {
         // Zeros inside a number count, leading zeros do not.
-        let before = left[..index].iter().rev().take_while(|digit| digit.is_ascii_digit());
+        let before = left[..index]
+            .iter()
+            .rev()
+            .take_while(|digit| digit.is_ascii_digit());
         start = i64::from(before.into_iter().any(|digit| *digit != '0'));
     }
     let (left_number, left_end) = read_number(left, index, start);

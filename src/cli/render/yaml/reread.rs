@@ -56,7 +56,9 @@ pub fn reread(value: &Value, path: &str) -> Result<Node, YamlError> {
 fn reread_key(key: &str, path: &str) -> Result<String, YamlError> {
     let characters: usize = key.chars().map(json_width).sum();
     if characters + 2 > MAX_KEY_CHARACTERS || key.contains(NEXT_LINE) {
-        return Err(YamlError::Key { path: path.to_owned() });
+        return Err(YamlError::Key {
+            path: path.to_owned(),
+        });
     }
     reread_text(key, path)
 }
@@ -73,12 +75,20 @@ fn json_width(character: char) -> usize {
 fn reread_text(text: &str, path: &str) -> Result<String, YamlError> {
     for character in text.chars() {
         // JSON writes these raw, and the YAML reader refuses them.
-        let refused = matches!(character, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
+        let refused =
+            matches!(character, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
         if refused {
-            return Err(YamlError::ControlCharacter { path: path.to_owned(), code: character.into() });
+            return Err(YamlError::ControlCharacter {
+                path: path.to_owned(),
+                code: character.into(),
+            });
         }
     }
-    Ok(if text.contains(NEXT_LINE) { fold(text) } else { text.to_owned() })
+    Ok(if text.contains(NEXT_LINE) {
+        fold(text)
+    } else {
+        text.to_owned()
+    })
 }
 
 /// One U+0085 becomes a space, more become one line break less; spaces around them go.
@@ -135,7 +145,9 @@ fn shortest(value: f64) -> String {
     /// From this exponent on Go switches to the exponent form when it prints the shortest digits.
     const MAX_EXPONENT: i32 = 6;
     let scientific = format!("{value:e}");
-    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    let Some((mantissa, exponent)) = scientific.split_once('e') else {
+        return scientific;
+    };
     let exponent: i32 = exponent.parse().unwrap_or_default();
     if (MIN_EXPONENT..MAX_EXPONENT).contains(&exponent) {
         return format!("{value}");

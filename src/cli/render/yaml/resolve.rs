@@ -5,16 +5,19 @@
 
 /// Words that are booleans, nulls or special floats. The merge key `<<` is not among them: its first character gives no hint.
 const WORDS: [&str; 36] = [
-    "", "~", "null", "Null", "NULL", "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", "n", "N",
-    "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", ".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF",
-    "+.inf", "+.Inf", "+.INF",
+    "", "~", "null", "Null", "NULL", "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON",
+    "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", ".nan", ".NaN", ".NAN",
+    ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF",
 ];
 const NEGATIVE_INFINITY: [&str; 3] = ["-.inf", "-.Inf", "-.INF"];
 const DAYS: [u32; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /// Whether `text` may stand without quotes, as far as its meaning goes.
 pub fn reads_back_as_text(text: &str) -> bool {
-    !WORDS.contains(&text) && !NEGATIVE_INFINITY.contains(&text) && !is_number_or_time(text) && !is_base_60(text)
+    !WORDS.contains(&text)
+        && !NEGATIVE_INFINITY.contains(&text)
+        && !is_number_or_time(text)
+        && !is_base_60(text)
 }
 
 fn is_number_or_time(text: &str) -> bool {
@@ -48,8 +51,13 @@ fn is_finite_float(text: &str) -> bool {
 
 fn underscores_separate_digits(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let is_digit = |index: Option<usize>| index.and_then(|index| bytes.get(index)).is_some_and(u8::is_ascii_digit);
-    (0..bytes.len()).all(|index| bytes[index] != b'_' || (is_digit(index.checked_sub(1)) && is_digit(Some(index + 1))))
+    let is_digit = |index: Option<usize>| {
+        index
+            .and_then(|index| bytes.get(index))
+            .is_some_and(u8::is_ascii_digit)
+    };
+    (0..bytes.len())
+        .all(|index| bytes[index] != b'_' || (is_digit(index.checked_sub(1)) && is_digit(Some(index + 1))))
 }
 
 fn is_digits(text: &str) -> bool {
@@ -76,7 +84,13 @@ fn is_integer(text: &str) -> bool {
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {
         return false;
     }
-    let limit = if negative { 1_u64 << 63 } else if signed { i64::MAX.unsigned_abs() } else { u64::MAX };
+    let limit = if negative {
+        1_u64 << 63
+    } else if signed {
+        i64::MAX.unsigned_abs()
+    } else {
+        u64::MAX
+    };
     u64::from_str_radix(digits, base).is_ok_and(|value| value <= limit)
 }
 
@@ -105,8 +119,7 @@ fn is_base_60(text: &str) -> bool {
 
 fn is_below_60(part: &str) -> bool {
     match part.as_bytes() {
-        [digit] => digit.is_ascii_digit(),
-        [b'0'..=b'5', digit] => digit.is_ascii_digit(),
+        [digit] | [b'0'..=b'5', digit] => digit.is_ascii_digit(),
         _ => false,
     }
 }
@@ -148,7 +161,9 @@ fn read_clock(text: &str) -> Option<&str> {
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let Some(fraction) = rest.strip_prefix(['.', ',']) else { return Some(rest) };
+    let Some(fraction) = rest.strip_prefix(['.', ',']) else {
+        return Some(rest);
+    };
     let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
     Some(if digits == 0 { rest } else { &fraction[digits..] })
 }
@@ -160,7 +175,9 @@ fn read_zone(text: &str) -> Option<()> {
     }
     let rest = text.strip_prefix(['+', '-'])?;
     let (hours, minutes) = rest.split_once(':')?;
-    let in_range = |part: &str, limit: u32| part.len() == 2 && is_digits(part) && part.parse().is_ok_and(|n: u32| n <= limit);
+    let in_range = |part: &str, limit: u32| {
+        part.len() == 2 && is_digits(part) && part.parse().is_ok_and(|n: u32| n <= limit)
+    };
     (in_range(hours, 24) && in_range(minutes, 60)).then_some(())
 }
 
