@@ -5,6 +5,8 @@
 //! YAML 1.2, where it is text: such words are looked up in the source and turned into booleans when they are plain.
 //! What else differs (octal numbers with a leading 0, digits with underscores) is refused when it is not in quotes.
 
+mod words;
+
 use std::{
     cell::{Cell, RefCell},
     fmt::{self, Write as _},
@@ -15,8 +17,7 @@ use serde_json::{Map, Number, Value};
 use serde_yaml::Error as YamlError;
 use thiserror::Error;
 
-const TRUE_WORDS: [&str; 8] = ["y", "Y", "yes", "Yes", "YES", "on", "On", "ON"];
-const FALSE_WORDS: [&str; 8] = ["n", "N", "no", "No", "NO", "off", "Off", "OFF"];
+use words::Meaning;
 
 /// What is wrong with a document, and where.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -40,10 +41,8 @@ pub fn read(text: &str) -> Result<Value, SyntaxError> {
     let reader = Reader::default();
     let mut value = reader.read(text)?;
     for word in reader.words.take() {
-        let is_plain = line_and_index(text, Target::Scalar(word.count)).is_some_and(|(_, index)| {
-            !matches!(text.as_bytes().get(index), Some(b'"' | b'\'' | b'|' | b'>'))
-        });
-        if !is_plain {
+        let place = line_and_index(text, Target::Scalar(word.count));
+        if !place.is_some_and(|(_, index)| words::is_plain_at(text, index)) {
             continue;
         }
         let message = match word.meaning {
@@ -56,10 +55,9 @@ pub fn read(text: &str) -> Result<Value, SyntaxError> {
                 "a number that readers understand differently: put it in quotes, or write it in decimal"
             }
         };
-        let line = line_and_index(text, Target::Scalar(word.count)).map(|(line, _)| line);
         return Err(SyntaxError {
             field: shown(&word.path),
-            line,
+            line: place.map(|(line, _)| line),
             message: message.to_owned(),
         });
     }
@@ -116,7 +114,8 @@ enum Target<'a> {
     Path(&'a [Segment]),
 }
 
-/// The parser tells where it is only in errors, so this reads until the target and fails there.
+/// The parser tells where it is only in errors, so this reads until the target and fails there. The index counts
+/// bytes.
 fn line_and_index(text: &str, target: Target<'_>) -> Option<(usize, usize)> {
     let reader = Reader {
         target: Some(target),
@@ -136,14 +135,6 @@ struct Word {
     /// How many scalars came before.
     count: usize,
     meaning: Meaning,
-}
-
-/// What a text is to YAML 1.1 when it is plain.
-enum Meaning {
-    Boolean(bool),
-    /// A boolean where a key is expected.
-    Key,
-    Number,
 }
 
 #[derive(Default)]
@@ -217,13 +208,7 @@ impl Reader<'_> {
     }
 
     fn note_word(&self, text: &str, count: usize) {
-        let meaning = if TRUE_WORDS.contains(&text) {
-            Meaning::Boolean(true)
-        } else if FALSE_WORDS.contains(&text) {
-            Meaning::Boolean(false)
-        } else if is_other_number(text) {
-            Meaning::Number
-        } else {
+        let Some(meaning) = words::meaning(text) else {
             return;
         };
         self.words.borrow_mut().push(Word {
@@ -237,17 +222,6 @@ impl Reader<'_> {
 fn is_blank(line: &str) -> bool {
     let line = line.trim_start();
     line.is_empty() || line.starts_with('#')
-}
-
-/// A number to YAML 1.1 as Go reads it, and text here.
-fn is_other_number(text: &str) -> bool {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let digits = unsigned.replace('_', "");
-    let has_other_digits = unsigned.starts_with('0') || unsigned.contains('_');
-    unsigned.starts_with(|character: char| character.is_ascii_digit())
-        && has_other_digits
-        && digits.len() > 1
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Reads one value.
@@ -361,7 +335,7 @@ impl Key<'_, '_> {
             Some(Target::Scalar(wanted)) => wanted == count,
             Some(Target::Path(path)) => self.is_last_of(path, key),
         })?;
-        if TRUE_WORDS.contains(&key) || FALSE_WORDS.contains(&key) {
+        if let Some(Meaning::Boolean(_)) = words::meaning(key) {
             let mut path = self.reader.path.borrow().clone();
             path.push(Segment::Key(key.to_owned()));
             self.reader.words.borrow_mut().push(Word {
@@ -428,6 +402,13 @@ mod tests {
         let text = "a: yes\nb: 'yes'\nc: [off, \"off\"]\nd: |-\n  no\ne: no\n'yes': y\n";
         let expected =
             json!({"a": true, "b": "yes", "c": [false, "off"], "d": "no", "e": false, "yes": true});
+        assert_eq!(read(text), Ok(expected));
+    }
+
+    #[test]
+    fn words_are_found_in_the_source_after_other_alphabets_and_tags() {
+        let text = "ä: 日本\nb: 'yes'\nc: yes\nd: !!str no\ne: [ü, off]\n";
+        let expected = json!({"ä": "日本", "b": "yes", "c": true, "d": "no", "e": ["ü", false]});
         assert_eq!(read(text), Ok(expected));
     }
 

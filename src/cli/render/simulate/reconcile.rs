@@ -115,39 +115,14 @@ pub fn reconcile(inputs: &Inputs, call: &mut Call<'_>) -> Result<Rendered, Simul
         .unwrap_or(composite);
     let mut events = Vec::new();
     let status_before = composite.get("status").map(structs::with_doubles);
-    let mark = |composite: &mut Value, condition: Condition| {
-        let generation = object::get(composite, &["metadata", "generation"])
-            .and_then(conditions::whole_number)
-            .unwrap_or_default();
-        conditions::set(composite, [condition.with_generation(generation)]);
-    };
     mark(
         &mut composite,
         Condition::new("Responsive", "True", "WatchCircuitClosed"),
     );
-
-    if object::annotation(&composite, PAUSED_ANNOTATION) == "true" {
-        events.push(Event::normal(
-            "ReconciliationPaused",
-            "Reconciliation is paused via the pause annotation",
-        ));
-        mark(
-            &mut composite,
-            Condition::new("Synced", "False", "ReconcilePaused").with_message(PAUSED_MESSAGE),
-        );
-        cluster.update_status(&mut composite);
-        return Ok(cluster.into_rendered(events));
-    }
-    note_request(&mut composite, &mut events);
-    if object::text(&composite, &["metadata", "deletionTimestamp"])
-        .parse::<Timestamp>()
-        .is_ok()
-    {
-        mark(&mut composite, Condition::new("Ready", "False", "Deleting"));
-        mark(
-            &mut composite,
-            Condition::new("Synced", "True", "ReconcileSuccess"),
-        );
+    if let Some(reason) = reason_to_stop(&mut composite, &mut events) {
+        for condition in reason {
+            mark(&mut composite, condition);
+        }
         cluster.update_status(&mut composite);
         return Ok(cluster.into_rendered(events));
     }
@@ -174,6 +149,31 @@ pub fn reconcile(inputs: &Inputs, call: &mut Call<'_>) -> Result<Rendered, Simul
         cluster.update_status(&mut composite);
     }
     Ok(cluster.into_rendered(events))
+}
+
+/// Sets a condition with the generation that it is about.
+fn mark(composite: &mut Value, condition: Condition) {
+    let generation = object::get(composite, &["metadata", "generation"]).and_then(conditions::whole_number);
+    conditions::set(
+        composite,
+        [condition.with_generation(generation.unwrap_or_default())],
+    );
+}
+
+/// The conditions of a composite resource that nothing is composed for: a paused one, and one that is being deleted.
+fn reason_to_stop(composite: &mut Value, events: &mut Vec<Event>) -> Option<Vec<Condition>> {
+    if object::annotation(composite, PAUSED_ANNOTATION) == "true" {
+        let message = "Reconciliation is paused via the pause annotation";
+        events.push(Event::normal("ReconciliationPaused", message));
+        let paused = Condition::new("Synced", "False", "ReconcilePaused").with_message(PAUSED_MESSAGE);
+        return Some(vec![paused]);
+    }
+    note_request(composite, events);
+    let deletion = object::text(composite, &["metadata", "deletionTimestamp"]);
+    deletion.parse::<Timestamp>().is_ok().then(|| {
+        let deleting = Condition::new("Ready", "False", "Deleting");
+        vec![deleting, Condition::new("Synced", "True", "ReconcileSuccess")]
+    })
 }
 
 /// The composite resource as it is stored at first.
