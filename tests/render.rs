@@ -4,12 +4,13 @@
 //! program, which gets the same files; standard output has to be equal byte for byte.
 
 mod common;
+#[path = "common/real_render.rs"]
+mod real_render;
 
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use bytes::Bytes;
@@ -19,9 +20,7 @@ use function_odoo::{
         proto::v1::{
             Condition, MatchLabels, Ready, Requirements, Resource, ResourceSelector,
             Result as FunctionResult, RunFunctionRequest, RunFunctionResponse, SchemaSelector, Severity,
-            State, Status,
-            function_runner_service_server::{FunctionRunnerService, FunctionRunnerServiceServer},
-            resource_selector::Match,
+            State, Status, resource_selector::Match,
         },
         wire,
     },
@@ -117,31 +116,50 @@ struct Case {
     folder: PathBuf,
     arguments: RenderArguments,
     function: Function,
+    pipeline: Pipeline,
+    composition: String,
+    definition: PathBuf,
 }
 
 impl Case {
     fn new(name: &str, composite: &str, function: Function) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("render").join(name);
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).expect("the case's folder can be made");
-        let write = |file: &str, text: &str| {
-            let path = folder.join(file);
-            fs::write(&path, text).expect("the case's folder is writable");
-            path
-        };
         let is_namespaced = composite.contains("\n  namespace:");
         let scope = if is_namespaced { "Namespaced" } else { "Cluster" };
-        write("composition.yaml", COMPOSITION);
-        let arguments = RenderArguments {
-            composite: write("xr.yaml", composite),
-            xrd: Some(write("definition.yaml", &DEFINITION.replace("SCOPE", scope))),
-            ..RenderArguments::default()
-        };
-        Self {
-            folder,
-            arguments,
+        let input =
+            json!({"apiVersion": "odoo.fn.planapulse.com/v1beta1", "kind": "Platform", "replicas": 3});
+        let mut case = Self {
+            folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join("render").join(name),
+            arguments: RenderArguments::default(),
             function,
-        }
+            pipeline: Pipeline {
+                composition: "things".to_owned(),
+                step: "run".to_owned(),
+                input: Some(input),
+                definitions: Vec::new(),
+            },
+            composition: COMPOSITION.to_owned(),
+            definition: PathBuf::new(),
+        };
+        let _ = fs::remove_dir_all(&case.folder);
+        case.arguments.composite = case.write("", &[("xr.yaml", composite)]).join("xr.yaml");
+        let definition = DEFINITION.replace("SCOPE", scope);
+        case.definition = case
+            .write("", &[("definition.yaml", &definition)])
+            .join("definition.yaml");
+        case.arguments.xrd = Some(case.definition.clone());
+        case
+    }
+
+    /// A case with the package that this project ships.
+    fn shipped(name: &str, composite: &str, function: Function) -> Self {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("package/planaclient");
+        let mut case = Self::new(name, composite, function);
+        case.arguments.xrd = None;
+        case.pipeline = Pipeline::shipped().expect("the package is sound");
+        case.composition =
+            fs::read_to_string(package.join("composition.yaml")).expect("the package is complete");
+        case.definition = package.join("definition.yaml");
+        case
     }
 
     fn write(&self, folder: &str, files: &[(&str, &str)]) -> PathBuf {
@@ -173,83 +191,42 @@ impl Case {
         self
     }
 
+    fn platform(mut self, platform: &str) -> Self {
+        self.arguments.platform = Some(
+            self.write("", &[("platform.yaml", platform)])
+                .join("platform.yaml"),
+        );
+        self
+    }
+
     fn ours(&self) -> Result<String, RenderError> {
-        let pipeline = Pipeline {
-            composition: "things".to_owned(),
-            step: "run".to_owned(),
-            input: Some(
-                json!({"apiVersion": "odoo.fn.planapulse.com/v1beta1", "kind": "Platform", "replicas": 3}),
-            ),
-            definitions: Vec::new(),
-        };
-        render::render(&self.arguments, &pipeline, &mut |request| {
+        render::render(&self.arguments, &self.pipeline, &mut |request| {
             (self.function)(&request)
         })
     }
 
     /// What the real program prints: standard output, or standard error when it fails; `None` when it is missing.
     fn theirs(&self) -> Option<Result<String, String>> {
-        let program = common::tool("crossplane")?;
-        let core = common::tool("crossplane-core")?;
-        let server = Server::start(self.function);
-        let functions = format!(
-            "apiVersion: pkg.crossplane.io/v1\nkind: Function\nmetadata:\n  name: function-scripted\n  annotations:\n    \
-             render.crossplane.io/runtime: Development\n    \
-             render.crossplane.io/runtime-development-target: {}\nspec:\n  package: example.org/scripted:v1\n",
-            server.address
-        );
-        fs::write(self.folder.join("functions.yaml"), functions).expect("the case's folder is writable");
-        let mut command = Command::new(program);
-        let RenderArguments {
-            composite,
-            observed,
-            required,
-            schemas,
-            now,
-            xrd,
-            ..
-        } = &self.arguments;
-        command.args(["composition", "render"]).arg(composite);
-        command.args([
-            self.folder.join("composition.yaml"),
-            self.folder.join("functions.yaml"),
-        ]);
-        command
-            .arg("--timeout=30s")
-            .arg(option("--crossplane-binary", &core));
-        for (name, path) in [
-            ("-o", observed),
-            ("-e", required),
-            ("-s", schemas),
-            ("--xrd", xrd),
-        ] {
-            if let Some(path) = path {
-                command.arg(name).arg(path);
-            }
-        }
-        if let Some(now) = now {
-            command
-                .arg("--context-values")
-                .arg(format!("{}=\"{now}\"", render::TIME_CONTEXT_KEY));
-        }
-        for (flag, is_set) in [
-            ("-r", self.arguments.include_function_results),
-            ("-x", self.arguments.include_full_xr),
-        ] {
-            if is_set {
-                command.arg(flag);
-            }
-        }
-        let output = command
-            .env("HOME", &self.folder)
-            .output()
-            .expect("the real program starts");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the real program prints UTF-8");
-        Some(if output.status.success() {
-            Ok(text(output.stdout))
-        } else {
-            Err(text(output.stderr))
-        })
+        let composition = self.composition();
+        real_render::real_render(
+            &self.arguments,
+            &composition,
+            &self.definition,
+            &self.folder,
+            self.function,
+        )
+    }
+
+    /// The Composition with the input that ours is given.
+    fn composition(&self) -> String {
+        let Some(platform) = &self.arguments.platform else {
+            return self.composition.clone();
+        };
+        let read = |text: &str| serde_yaml::from_str::<Value>(text).expect("test files are YAML");
+        let mut composition = read(&self.composition);
+        composition["spec"]["pipeline"][0]["input"] =
+            read(&fs::read_to_string(platform).expect("the platform is there"));
+        composition.to_string()
     }
 
     /// Both print the same; returns it.
@@ -280,10 +257,6 @@ impl Case {
     }
 }
 
-fn option(name: &str, path: &Path) -> String {
-    format!("{name}={}", path.display())
-}
-
 /// The real program sends the "not yet ready" events in random order.
 fn with_sorted_events(text: &str) -> Vec<&str> {
     let mut documents: Vec<&str> = text.split("---\n").collect();
@@ -296,51 +269,6 @@ fn with_sorted_events(text: &str) -> Vec<&str> {
         documents[first..first + count].sort_unstable();
     }
     documents
-}
-
-/// The scripted function behind gRPC, until dropped.
-struct Server {
-    address: String,
-    _runtime: tokio::runtime::Runtime,
-}
-
-struct Scripted(Function);
-
-#[tonic::async_trait]
-impl FunctionRunnerService for Scripted {
-    async fn run_function(
-        &self,
-        request: tonic::Request<RunFunctionRequest>,
-    ) -> Result<tonic::Response<RunFunctionResponse>, tonic::Status> {
-        Ok(tonic::Response::new((self.0)(request.get_ref())))
-    }
-}
-
-impl Server {
-    fn start(function: Function) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime starts");
-        let address = runtime.block_on(async {
-            let incoming =
-                tonic::transport::server::TcpIncoming::bind("127.0.0.1:0".parse().expect("an address"))
-                    .expect("a port is free");
-            let address = incoming.local_addr().expect("the port is known");
-            let service = FunctionRunnerServiceServer::new(Scripted(function));
-            tokio::spawn(
-                tonic::transport::Server::builder()
-                    .add_service(service)
-                    .serve_with_incoming(incoming),
-            );
-            address
-        });
-        Self {
-            address: address.to_string(),
-            _runtime: runtime,
-        }
-    }
 }
 
 // === What scripted functions are made of ===
@@ -1206,38 +1134,59 @@ fn all_problems_of_all_files_are_told_at_once() {
     assert_eq!(error.exit_code(), render::BAD_INPUT);
 }
 
+const CLIENT: &str = "
+apiVersion: planapulse.com/v1alpha1
+kind: PLANAClient
+metadata:
+  name: acme
+spec:
+  companyName: ACME
+  subdomain: acme
+  tier: starter
+";
+
 #[test]
-fn the_shipped_package_is_known_without_a_definition() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("render")
-        .join("shipped");
-    fs::create_dir_all(&folder).expect("the folder can be made");
-    let composite = folder.join("xr.yaml");
-    fs::write(
-        &composite,
-        "apiVersion: planapulse.com/v1alpha1\nkind: PLANAClient\nmetadata: {name: acme}\nspec: {}\n",
-    )
-    .expect("writable");
+fn the_shipped_package_is_used_without_a_definition() {
+    let printed = Case::shipped("shipped", CLIENT, mirror).with(all).assert_same();
+    assert!(printed.contains("kind: Platform"), "{printed}");
+    let platform =
+        "apiVersion: odoo.fn.planapulse.com/v1beta1\nkind: Platform\ndomain: example.org\nports: [1, 2.50]\n";
+    let printed = Case::shipped("shipped-platform", CLIENT, mirror)
+        .platform(platform)
+        .assert_same();
+    assert!(printed.contains("domain: example.org"), "{printed}");
+}
+
+#[test]
+fn a_kind_that_is_not_served_is_told_with_those_that_are() {
+    let case = Case::shipped(
+        "not-served",
+        &CLIENT.replace("PLANAClient", "PLANAClinet"),
+        nothing,
+    );
+    let error = case.ours().expect_err("there is no such kind");
+    let expected = "line 3: kind: planapulse.com/v1alpha1 PLANAClinet is not served; served are: PLANAClient";
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+#[test]
+fn a_platform_of_another_kind_is_refused() {
+    let case = Case::shipped("not-a-platform", CLIENT, nothing).platform("apiVersion: v1\nkind: Platform\n");
+    let error = case.ours().expect_err("the platform is of another API");
+    let expected = "platform.yaml: line 1: apiVersion: must be odoo.fn.planapulse.com/v1beta1, found \"v1\"";
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+#[test]
+fn the_time_has_to_be_one() {
     let arguments = RenderArguments {
-        composite: composite.clone(),
+        now: Some("tomorrow".to_owned()),
         ..RenderArguments::default()
     };
-    let pipeline = Pipeline::shipped().expect("the package is sound");
-    assert_eq!(
-        pipeline.input.as_ref().map(|input| &input["kind"]),
-        Some(&json!("Platform"))
-    );
-    assert!(render::render(&arguments, &pipeline, &mut |request| nothing(&request)).is_ok());
-    fs::write(
-        &composite,
-        "apiVersion: planapulse.com/v1alpha1\nkind: PLANAClinet\nmetadata: {name: acme}\n",
-    )
-    .expect("writable");
-    let error = render::render(&arguments, &pipeline, &mut |request| nothing(&request)).expect_err("a typo");
+    let error = render::run(&arguments).expect_err("no time");
     assert!(
-        error
-            .to_string()
-            .contains("line 2: kind: planapulse.com/v1alpha1 PLANAClinet is not served"),
+        error.to_string().starts_with("cannot read --now tomorrow: "),
         "{error}"
     );
+    assert_eq!(error.exit_code(), render::BAD_INPUT);
 }

@@ -38,5 +38,8 @@ fn is_other_number(text: &str) -> bool {
 
 /// Whether the scalar that starts at this byte is neither quoted, nor a block, nor tagged.
 pub fn is_plain_at(text: &str, index: usize) -> bool {
-    !matches!(text.as_bytes().get(index), Some(b'"' | b'\'' | b'|' | b'>' | b'!'))
+    !matches!(
+        text.as_bytes().get(index),
+        Some(b'"' | b'\'' | b'|' | b'>' | b'!')
+    )
 }
