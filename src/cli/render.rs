@@ -241,3 +241,48 @@ fn segments(path: &str) -> Vec<Segment> {
         )
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        arguments: RenderArguments,
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        CommandLine::command().debug_assert();
+        let line = [
+            "render",
+            "xr.yaml",
+            "--observed",
+            "o",
+            "--now",
+            "2026-01-31T12:00:00Z",
+            "-r",
+            "-x",
+            "-o",
+            "json",
+        ];
+        let CommandLine { arguments } = CommandLine::try_parse_from(line).expect("the flags are known");
+        assert_eq!(arguments.composite, PathBuf::from("xr.yaml"));
+        assert!(arguments.include_function_results && arguments.include_full_xr);
+        assert_eq!(arguments.output, Format::Json);
+    }
+
+    #[test]
+    fn a_path_in_a_message_is_found_with_its_index() {
+        let expected = [
+            Segment::Key("spec".to_owned()),
+            Segment::Key("tiers".to_owned()),
+            Segment::Index(0),
+            Segment::Key("name".to_owned()),
+        ];
+        assert_eq!(segments("spec.tiers[0].name"), expected);
+    }
+}
