@@ -1134,15 +1134,67 @@ fn all_problems_of_all_files_are_told_at_once() {
     assert_eq!(error.exit_code(), render::BAD_INPUT);
 }
 
+/// The shipped function, at a time of its own; the context's time comes first.
+fn shipped_function(request: &RunFunctionRequest) -> RunFunctionResponse {
+    function_odoo::function::run(request, jiff::Timestamp::UNIX_EPOCH).0
+}
+
+/// The folders of the moments in `examples/`, sorted.
+fn moments() -> Vec<PathBuf> {
+    let folders = |path: &Path| -> Vec<PathBuf> {
+        let mut found: Vec<PathBuf> = fs::read_dir(path)
+            .expect("the examples are there")
+            .map(|entry| entry.expect("the examples are readable").path())
+            .filter(|path| path.is_dir())
+            .collect();
+        found.sort();
+        found
+    };
+    folders(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"))
+        .iter()
+        .flat_map(|example| folders(example))
+        .collect()
+}
+
+#[test]
+fn every_moment_of_every_example_is_previewed_as_the_real_program_does() {
+    let moments = moments();
+    assert!(moments.len() >= 10, "the examples have moments");
+    for (index, moment) in moments.iter().enumerate() {
+        let composite =
+            fs::read_to_string(moment.join("xr.yaml")).expect("a moment has a composite resource");
+        let folder = |name: &str| Some(moment.join(name)).filter(|path| path.is_dir());
+        let platform = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/platform-plana.yaml");
+        let case =
+            Case::shipped(&format!("moment-{index}"), &composite, shipped_function).with(|arguments| {
+                arguments.observed = folder("observed");
+                arguments.required = folder("required");
+                arguments.platform = Some(platform);
+                arguments.now = Some("2026-01-31T12:00:00Z".to_owned());
+                // Half of them with everything.
+                arguments.include_full_xr = index % 2 == 0;
+                arguments.include_function_results = index % 2 == 0;
+            });
+        let printed = case.assert_same();
+        assert!(
+            printed.contains("kind: PLANAClient"),
+            "{}: {printed}",
+            moment.display()
+        );
+    }
+}
+
 const CLIENT: &str = "
 apiVersion: planapulse.com/v1alpha1
 kind: PLANAClient
 metadata:
   name: acme
 spec:
-  companyName: ACME
-  subdomain: acme
   tier: starter
+  subdomain: acme
+  ownerName: Anna Acme
+  ownerEmail: anna@acme.example
+  projectId: 7
 ";
 
 #[test]
@@ -1189,4 +1241,44 @@ fn the_time_has_to_be_one() {
         "{error}"
     );
     assert_eq!(error.exit_code(), render::BAD_INPUT);
+}
+
+/// Runs the program itself: exit code, standard output, standard error.
+fn program(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_function-odoo"))
+        .arg("render")
+        .args(arguments)
+        .output()
+        .expect("the program starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program prints UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_program_ends_with_an_exit_code_per_outcome() {
+    let bad = CLIENT.replace("subdomain: acme", "subdomain: \"-\"");
+    let refused = Case::shipped("refused", &bad, nothing);
+    let file = refused.arguments.composite.display().to_string();
+    let (code, stdout, stderr) = program(&[&file]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert!(
+        stderr.starts_with(&format!("cannot render {file}: pipeline step \"tenant\"")),
+        "{stderr}"
+    );
+    assert!(stderr.ends_with("spec.subdomain is on line 8\n"), "{stderr}");
+
+    let (code, stdout, stderr) = program(&["/does/not/exist.yaml", "--observed", "/neither/this"]);
+    assert_eq!(
+        (code, stdout.as_str(), stderr.lines().count()),
+        (Some(2), "", 2),
+        "{stderr}"
+    );
+
+    let good = Case::shipped("good", CLIENT, nothing);
+    let (code, stdout, stderr) = program(&[&good.arguments.composite.display().to_string(), "-o", "json"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(
+        stdout.lines().all(|line| line.starts_with('{')) && stdout.lines().count() > 1,
+        "{stdout}"
+    );
 }

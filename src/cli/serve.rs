@@ -5,14 +5,14 @@
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
+use crate::{
+    function::server::{self, Listen, Security, Settings},
+    telemetry::{self, Verbosity},
+};
 use anyhow::{Context as _, anyhow};
 use clap::{
     Args,
     builder::{FalseyValueParser, OsStringValueParser},
-};
-use crate::{
-    function::server::{self, Listen, Security, Settings},
-    telemetry::{self, Verbosity},
 };
 use tracing::error;
 
