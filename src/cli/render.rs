@@ -3,7 +3,7 @@
 //! In: files. Out: the text that `crossplane composition render` prints for the same files with this function (YAML byte
 //! for byte, checked in `tests/render.rs`), or a [`RenderError`] and nothing to print.
 //!
-//! [`inputs`] reads ([`files`], [`document`], [`defaults`]), [`simulate`] does what Crossplane does, [`output`] and
+//! `inputs` reads (`files`, `document`, `defaults`), [`simulate`] does what Crossplane does, [`output`] and
 //! [`yaml`] print. Only two things are not as in the real preview: problems of files are all told, with their lines, and
 //! the "not yet ready" events are in the order of their names, where Crossplane's order is random.
 

@@ -2,7 +2,7 @@
 //!
 //! In: a composite resource, what exists besides it, and a function to call. Out: the objects as the preview would print
 //! them, and the events. This follows Crossplane 2.4's reconcile loop against an in-memory cluster step by step
-//! ([`compose`] is the pipeline, [`reconcile`] what is around it), with its side effects on the composite resource, since
+//! (`compose` is the pipeline, `reconcile` what is around it), with its side effects on the composite resource, since
 //! each of them can be seen in the output. It knows nothing of our own function, of files or of formats.
 
 mod compose;

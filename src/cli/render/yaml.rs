@@ -1,8 +1,8 @@
 //! Prints a JSON value as YAML, byte for byte as Go's `sigs.k8s.io/yaml` prints it.
 //!
 //! In: a [`serde_json::Value`]. Out: one block-style YAML document without its `---`. The Go library writes JSON, reads
-//! that JSON back as YAML 1.1 and prints the result with a port of libyaml; [`reread`] does the detour, [`resolve`]
-//! knows which texts would not read back as text, [`order`] sorts keys, [`emit`] lays out lines. The quirks (folding at
+//! that JSON back as YAML 1.1 and prints the result with a port of libyaml; `reread` does the detour, `resolve`
+//! knows which texts would not read back as text, `order` sorts keys, `emit` lays out lines. The quirks (folding at
 //! 80 columns, `|` wherever there is a line break, `? ` before long keys) are kept on purpose, since the output is
 //! compared with the real command line. Only what the Go library prints is kept; speed does not matter here.
 
