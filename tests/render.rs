@@ -1134,56 +1134,6 @@ fn all_problems_of_all_files_are_told_at_once() {
     assert_eq!(error.exit_code(), render::BAD_INPUT);
 }
 
-/// The shipped function, at a time of its own; the context's time comes first.
-fn shipped_function(request: &RunFunctionRequest) -> RunFunctionResponse {
-    function_odoo::function::run(request, jiff::Timestamp::UNIX_EPOCH).0
-}
-
-/// The folders of the moments in `examples/`, sorted.
-fn moments() -> Vec<PathBuf> {
-    let folders = |path: &Path| -> Vec<PathBuf> {
-        let mut found: Vec<PathBuf> = fs::read_dir(path)
-            .expect("the examples are there")
-            .map(|entry| entry.expect("the examples are readable").path())
-            .filter(|path| path.is_dir())
-            .collect();
-        found.sort();
-        found
-    };
-    folders(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"))
-        .iter()
-        .flat_map(|example| folders(example))
-        .collect()
-}
-
-#[test]
-fn every_moment_of_every_example_is_previewed_as_the_real_program_does() {
-    let moments = moments();
-    assert!(moments.len() >= 10, "the examples have moments");
-    for (index, moment) in moments.iter().enumerate() {
-        let composite =
-            fs::read_to_string(moment.join("xr.yaml")).expect("a moment has a composite resource");
-        let folder = |name: &str| Some(moment.join(name)).filter(|path| path.is_dir());
-        let platform = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/platform-plana.yaml");
-        let case =
-            Case::shipped(&format!("moment-{index}"), &composite, shipped_function).with(|arguments| {
-                arguments.observed = folder("observed");
-                arguments.required = folder("required");
-                arguments.platform = Some(platform);
-                arguments.now = Some("2026-01-31T12:00:00Z".to_owned());
-                // Half of them with everything.
-                arguments.include_full_xr = index % 2 == 0;
-                arguments.include_function_results = index % 2 == 0;
-            });
-        let printed = case.assert_same();
-        assert!(
-            printed.contains("kind: PLANAClient"),
-            "{}: {printed}",
-            moment.display()
-        );
-    }
-}
-
 const CLIENT: &str = "
 apiVersion: planapulse.com/v1alpha1
 kind: PLANAClient
