@@ -220,9 +220,13 @@ impl SecretPurpose {
 }
 
 impl ResourceName {
-    /// Reads a composition resource name; `None` for one that is not ours.
+    /// Reads a composition resource name; `None` for one that is not ours. No two texts are the same name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        Self::parse_loosely(text).filter(|name| name.to_string() == text)
+    }
+
+    fn parse_loosely(text: &str) -> Option<Self> {
         match text {
             "database" => return Some(Self::Database),
             "backup" => return Some(Self::Backup),
@@ -239,7 +243,7 @@ impl ResourceName {
                 .find(|known| known.as_str() == purpose)?;
             return Some(Self::Secret(purpose, namespace.to_owned()));
         }
-        let (step, hash) = text.rsplit_once('-')?;
+        let (step, hash) = text.rsplit_once('-').filter(|(_, hash)| is_hash(hash))?;
         let step = Step::ALL.into_iter().find(|known| known.as_str() == step)?;
         Some(Self::Job(step, hash.to_owned()))
     }
@@ -275,6 +279,11 @@ pub fn hexadecimal(bytes: &[u8], digits: usize) -> String {
     }
     text.truncate(digits);
     text
+}
+
+fn is_hash(text: &str) -> bool {
+    let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.len() == HASH_DIGITS && text.bytes().all(digits)
 }
 
 /// The alias of a tenant's support room: the project's number has at least three digits.
@@ -375,7 +384,18 @@ mod tests {
         for name in names {
             assert_eq!(ResourceName::parse(&name.to_string()), Some(name));
         }
-        for foreign in ["bucket", "tenant-init", "secret-other-x", "job-1234", ""] {
+        let foreign = [
+            "bucket",
+            "tenant-init",
+            "secret-other-x",
+            "job-1234",
+            "",
+            "route-018",
+            "route-+18",
+            "room-create-of-ours",
+            "tenant-init-EB9E0B05",
+        ];
+        for foreign in foreign {
             assert_eq!(ResourceName::parse(foreign), None, "{foreign}");
         }
     }

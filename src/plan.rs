@@ -28,7 +28,7 @@ use jiff::Timestamp;
 pub use self::{
     backup::{BackupPlan, COPIED_SECRETS, name as backup_name},
     database::{DatabasePlan, Policies},
-    guard::GuardPlan,
+    guard::{GuardMode, GuardPlan},
     questions::{Question, Questions},
     secrets::SecretCopy,
     steps::{JobPlan, KeptJob},

@@ -10,7 +10,7 @@
 //!
 //! No value makes it panic or recurse deeper than the schema is.
 
-use std::{fmt, sync::LazyLock};
+use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
 use regex_lite::Regex;
 use serde_json::{Map, Value};
@@ -29,6 +29,14 @@ const SHOWN_MAXIMUM_CHARACTERS: usize = 40;
 
 static SPEC: LazyLock<Schema> = LazyLock::new(schema::plana_client_spec);
 static PLATFORM: LazyLock<Schema> = LazyLock::new(schema::platform);
+
+/// The patterns of both: to compile one takes longer than a whole call.
+static PATTERNS: LazyLock<BTreeMap<String, Regex>> = LazyLock::new(|| {
+    let mut compiled = BTreeMap::new();
+    compile(&SPEC, &mut compiled);
+    compile(&PLATFORM, &mut compiled);
+    compiled
+});
 
 /// One thing that is wrong, and the way out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +101,27 @@ pub fn problems(value: &Value, schema: &Schema, root_path: &str) -> Vec<Problem>
         found.push(Problem::new(root_path, message));
     }
     found
+}
+
+fn compile(schema: &Schema, compiled: &mut BTreeMap<String, Regex>) {
+    if let Some(text) = &schema.pattern
+        && let Ok(pattern) = Regex::new(text)
+    {
+        compiled.insert(text.clone(), pattern);
+    }
+    let inner = [&schema.items, &schema.additional_properties];
+    let inner = inner.into_iter().flatten().map(|inner| &**inner);
+    for schema in schema.properties.values().chain(inner) {
+        compile(schema, compiled);
+    }
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    match PATTERNS.get(pattern) {
+        Some(pattern) => pattern.is_match(text),
+        // A schema of somebody else. A pattern that no matcher reads is not what is wrong with a value.
+        None => Regex::new(pattern).map_or(true, |pattern| pattern.is_match(text)),
+    }
 }
 
 fn check(value: &Value, schema: &Schema, path: &str, found: &mut Vec<Problem>) {
@@ -181,7 +210,7 @@ fn wrong_text(text: &str, schema: &Schema) -> Option<String> {
     let wrong_shape = schema
         .pattern
         .as_deref()
-        .is_some_and(|pattern| Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text)));
+        .is_some_and(|pattern| !matches(pattern, text));
     let length = text.chars().count() as u64;
     let wrong_length = outside(length, schema.min_length, schema.max_length);
     match (&schema.hint, wrong_length) {

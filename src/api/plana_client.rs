@@ -46,7 +46,11 @@ pub struct PlanaClientSpec {
     )]
     pub owner_email: String,
     /// Name of the owner: name of the tenant's administrator and company.
-    #[schemars(length(min = 1, max = 128))]
+    #[schemars(
+        length(min = 1, max = 128),
+        regex(pattern = r"^[^\x00-\x1f\x7f]+$"),
+        extend("x-hint" = "a name on one line, without control characters")
+    )]
     pub owner_name: String,
     /// Further host names of the tenant. Not served by this release: leave it empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

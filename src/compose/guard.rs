@@ -8,7 +8,7 @@ use super::Metadata;
 use crate::{
     api::{API_VERSION, plana_client::KIND},
     blueprint::labels::labels,
-    plan::GuardPlan,
+    plan::{GuardMode, GuardPlan},
     tenant::Tenant,
 };
 
@@ -45,10 +45,17 @@ struct Reference {
 
 /// The guard of a tenant.
 pub fn compose(tenant: &Tenant, guard: GuardPlan) -> ClusterUsage {
-    let reason = if guard.replay_deletion {
-        "the deletion is accepted: the tenant's objects go within seconds; its database, backups and filestore stay"
-    } else {
-        "spec.deletionProtection is true: set it to false before deleting this tenant"
+    let reason = match guard.mode {
+        GuardMode::Protected => {
+            "spec.deletionProtection is true: set it to false before deleting this tenant"
+        }
+        GuardMode::Refused => {
+            "a deletion was refused while the tenant was protected: remove its annotation \
+            usage.crossplane.io/deletion-attempt-with-policy, wait until its condition Guarded is true, then delete it"
+        }
+        GuardMode::Armed => {
+            "the deletion is accepted: the tenant's objects go within seconds; its database, backups and filestore stay"
+        }
     };
     ClusterUsage {
         api_version: "protection.crossplane.io/v1beta1",
@@ -66,7 +73,7 @@ pub fn compose(tenant: &Tenant, guard: GuardPlan) -> ClusterUsage {
                 },
             },
             reason,
-            replay_deletion: guard.replay_deletion,
+            replay_deletion: guard.mode == GuardMode::Armed,
         },
     }
 }

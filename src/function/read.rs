@@ -67,6 +67,13 @@ struct Spec {
     spec: PlanaClientSpec,
 }
 
+/// The spec as it came.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawSpec {
+    spec: Option<Value>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Status {
@@ -154,19 +161,20 @@ pub fn conditions_for_refusal(request: &RunFunctionRequest) -> BTreeMap<String, 
 }
 
 fn head(composite: &[u8]) -> Result<Head, Vec<Problem>> {
-    let head: Head = wire::read(composite).map_err(unreadable("observed.composite"))?;
-    if head.api_version == API_VERSION && head.kind == KIND {
-        return Ok(head);
+    if composite.is_empty() {
+        let message = "cannot be left out: every call is about a composite resource";
+        return Err(vec![Problem::new("observed.composite", message)]);
     }
-    let (path, given, served) = if head.kind == KIND {
-        ("apiVersion", &head.api_version, API_VERSION)
-    } else {
-        ("kind", &head.kind, KIND)
-    };
-    Err(vec![Problem::new(
-        path,
-        format!("cannot be {given:?}: this function serves {served} of {API_VERSION}"),
-    )])
+    let head: Head = wire::read(composite).map_err(unreadable("observed.composite"))?;
+    let wrong: Vec<_> = [
+        ("apiVersion", &head.api_version, API_VERSION),
+        ("kind", &head.kind, KIND),
+    ]
+    .into_iter()
+    .filter(|(_, given, served)| given != served)
+    .map(|(path, given, served)| Problem::new(path, cannot_be(given, &format!("{served:?}"))))
+    .collect();
+    if wrong.is_empty() { Ok(head) } else { Err(wrong) }
 }
 
 /// The API server has checked the spec against its schema; what a preview gives has not been checked. So the whole is
@@ -176,8 +184,14 @@ fn spec(composite: &[u8]) -> Result<PlanaClientSpec, Vec<Problem>> {
         Ok(Spec { spec }) => return Ok(spec),
         Err(error) => error,
     };
-    let whole = wire::to_json(composite).map_err(unreadable("spec"))?;
-    let problems = check::plana_client_problems(whole.get("spec").unwrap_or(&Value::Null));
+    let RawSpec { spec } = wire::read(composite).map_err(unreadable("spec"))?;
+    let Some(spec) = spec else {
+        return Err(vec![Problem::new(
+            "spec",
+            "cannot be left out: it says what is wanted",
+        )]);
+    };
+    let problems = check::plana_client_problems(&spec);
     if problems.is_empty() {
         Err(unreadable("spec")(error))
     } else {
@@ -190,7 +204,7 @@ fn time(context: Option<&Bytes>, now: Timestamp) -> Result<Timestamp, Vec<Proble
     let Some(context) = context else { return Ok(now) };
     let Context { now: fixed } = wire::read(context).map_err(unreadable("context"))?;
     let Some(text) = fixed else { return Ok(now) };
-    let wrong = || format!("cannot be {text:?}: must be a time like 2026-01-31T02:00:00Z");
+    let wrong = || cannot_be(&text, "a time like 2026-01-31T02:00:00Z");
     text.parse().map_err(|_| vec![Problem::new(path, wrong())])
 }
 
@@ -208,7 +222,8 @@ fn conditions(composite: &[u8]) -> BTreeMap<String, Condition> {
         .collect()
 }
 
-/// The major of a tenant's database is in its status; should that be lost, it is in the name of its template.
+/// The major of a tenant's database is in its status; should that be lost, it is in the name of its template, and at
+/// last in the oldest of its routes.
 fn living(observed: &Observed) -> Living {
     let recorded = observed.status.odoo_version.as_deref().and_then(parse_major);
     let template = observed
@@ -220,9 +235,18 @@ fn living(observed: &Observed) -> Living {
         parse_major(rest.split('.').next()?)
     });
     Living {
-        serving: recorded.or(cloned),
+        serving: recorded
+            .or(cloned)
+            .or_else(|| observed.routes.keys().next().copied()),
         routed: observed.routes.keys().copied().collect(),
     }
+}
+
+/// The words for a text that is not what belongs there.
+pub(super) fn cannot_be(given: &str, expected: &str) -> String {
+    let shown: String = given.chars().take(wire::SHOWN_CHARACTERS).collect();
+    let cut = if shown.len() < given.len() { "..." } else { "" };
+    format!("cannot be {:?}: must be {expected}", format!("{shown}{cut}"))
 }
 
 /// A part of the request that cannot be read.
@@ -235,6 +259,6 @@ pub(super) fn unreadable(path: &str) -> impl Fn(ReadError) -> Vec<Problem> {
             _ if inner.starts_with(path.as_str()) || path == "observed.composite" => inner.to_owned(),
             _ => format!("{path}.{inner}"),
         };
-        vec![Problem::new(full, error.kind().to_string())]
+        vec![Problem::new(full, format!("cannot be read: {}", error.kind()))]
     }
 }

@@ -13,10 +13,21 @@ use crate::{observed::Observed, tenant::Tenant};
 /// The guard as it is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GuardPlan {
-    /// Whether a refused deletion is sent again once the guard is gone.
-    pub replay_deletion: bool,
+    /// What it does with a deletion.
+    pub mode: GuardMode,
     /// Whether it is there.
     pub ready: bool,
+}
+
+/// What a guard does with a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuardMode {
+    /// Refuses it: the tenant is protected.
+    Protected,
+    /// Refuses it: one that was refused before has not been taken back.
+    Refused,
+    /// Holds it until the tenant may go; Crossplane sends it again once the guard is gone.
+    Armed,
 }
 
 /// The guard, its condition, and whether a refused deletion is remembered.
@@ -32,7 +43,13 @@ pub struct GuardDecision {
 /// Plans the guard.
 pub fn plan(tenant: &Tenant, observed: &Observed) -> GuardDecision {
     let attempted = observed.deletion_attempted;
-    let refused = attempted && (tenant.deletion_protection || observed.status.deletion_refused);
+    // A guard that does not send deletions again has refused this one, even if the record is lost with the status.
+    let was_refused = observed.status.deletion_refused
+        || observed
+            .guard
+            .as_ref()
+            .is_some_and(|guard| !guard.spec.replay_deletion);
+    let refused = attempted && (tenant.deletion_protection || was_refused);
     if attempted && !refused {
         let condition = ConditionState::Waits(WaitingOn::DeletionReleased);
         return GuardDecision {
@@ -42,7 +59,11 @@ pub fn plan(tenant: &Tenant, observed: &Observed) -> GuardDecision {
         };
     }
     let guard = GuardPlan {
-        replay_deletion: !tenant.deletion_protection,
+        mode: match (tenant.deletion_protection, refused) {
+            (true, _) => GuardMode::Protected,
+            (false, true) => GuardMode::Refused,
+            (false, false) => GuardMode::Armed,
+        },
         ready: observed.guard.is_some(),
     };
     let condition = if refused {

@@ -55,6 +55,13 @@ impl Questions {
             Lookup::Pending => Err(WaitingOn::LookupPending(format!("the {kind} {full_name}"))),
             Lookup::Absent => Ok(()),
             Lookup::Found(object) => match object.metadata.controller() {
+                // Ours and on its way out: what is applied onto it now would go with it.
+                Some(owner) if owner.uid == uid && object.metadata.deletion_timestamp.is_some() => {
+                    Err(WaitingOn::BeingDeleted {
+                        kind,
+                        name: full_name,
+                    })
+                }
                 // Ours: made by a call whose result we have not observed yet.
                 Some(owner) if owner.uid == uid => Ok(()),
                 owner => Err(WaitingOn::NameTaken(TakenName {

@@ -253,7 +253,8 @@ fn ask<'a>(
     namespace: &str,
     name: &str,
 ) -> Lookup<&'a SecretView> {
-    let key = format!("secret-{namespace}-{name}");
+    // A slash is in no name: with a hyphen, `a-b` of `c` would be answered with `b-c` of `a`.
+    let key = format!("secret-{namespace}/{name}");
     let question = Question {
         api_version: "v1",
         kind: "Secret",

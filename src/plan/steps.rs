@@ -106,10 +106,10 @@ impl StepPlan {
                 job: None,
             };
         };
-        // There is one, but for a moment between two calls: then the one that runs, or the one that we would make.
-        let running = seen.iter().find(|(_, job)| job.outcome() == JobOutcome::Running);
-        let same = seen.iter().find(|(hash, _)| *hash == blueprint.hash);
-        match running.or(same).or(seen.first()) {
+        match seen
+            .into_iter()
+            .min_by_key(|(hash, job)| precedence(job, *hash == blueprint.hash))
+        {
             Some((hash, job)) => Self::of_seen(step, hash, job, blueprint),
             None => Self::of_unseen(blueprint, context, gate, questions),
         }
@@ -235,6 +235,17 @@ fn completed<'a>(hash: &'a str, job: &'a JobView) -> Option<(&'a str, &'a JobVie
     match job.outcome() {
         JobOutcome::Complete { time } => Some((hash, job, time)),
         JobOutcome::Running | JobOutcome::Failed(_) | JobOutcome::Deleting => None,
+    }
+}
+
+/// Which of several Jobs of a step counts: one that was replaced may be there until it is collected.
+fn precedence(job: &JobView, is_same: bool) -> u8 {
+    match job.outcome() {
+        JobOutcome::Complete { .. } => 0,
+        JobOutcome::Running => 1,
+        JobOutcome::Failed(_) if is_same => 2,
+        JobOutcome::Deleting => 3,
+        JobOutcome::Failed(_) => 4,
     }
 }
 

@@ -22,6 +22,13 @@ pub enum WaitingOn {
     Database(DatabaseTrouble),
     /// An object that we would compose is there and not ours.
     NameTaken(TakenName),
+    /// An object of ours that is wanted again is on its way out.
+    BeingDeleted {
+        /// Its kind.
+        kind: &'static str,
+        /// Its namespace and name.
+        name: String,
+    },
     /// A Secret is in neither namespace.
     SecretMissing {
         /// Its name.
@@ -109,6 +116,7 @@ impl WaitingOn {
             Self::DatabaseCreating(_) => "DatabaseCreating".to_owned(),
             Self::Database(trouble) => trouble_reason(trouble.kind).to_owned(),
             Self::NameTaken(taken) => format!("{}NameTaken", taken.kind),
+            Self::BeingDeleted { kind, .. } => format!("{kind}BeingDeleted"),
             Self::SecretMissing { .. } => "SecretMissing".to_owned(),
             Self::StepNotDone(step) => format!("{}NotDone", step.reason_word()),
             Self::DatabaseNotReady => "DatabaseNotReady".to_owned(),
@@ -139,6 +147,9 @@ impl WaitingOn {
             Self::DatabaseCreating(name) => format!("provider-sql makes the database {name}"),
             Self::Database(trouble) => format!("{} (provider-sql: {})", way_out(trouble.kind), trouble.message),
             Self::NameTaken(taken) => taken.message(),
+            Self::BeingDeleted { kind, name } => {
+                format!("the {kind} {name} is being deleted; it is made anew once it is gone")
+            }
             Self::SecretMissing { name, namespace, source } if namespace == source => {
                 format!("the Secret {name} is not in namespace {namespace}; put it there")
             }
@@ -173,7 +184,8 @@ impl WaitingOn {
             ),
             Self::GuardCreating => "waiting for the guard".to_owned(),
             Self::DeletionRefused => "a deletion was refused, since spec.deletionProtection was true; to delete, set it \
-                to false, remove the annotation usage.crossplane.io/deletion-attempt-with-policy and delete again"
+                to false, remove the annotation usage.crossplane.io/deletion-attempt-with-policy, and delete again once this \
+                condition is true"
                 .to_owned(),
             Self::DeletionReleased => "the guard is released; Crossplane sends the deletion again. The database, its \
                 backups and the filestore stay"
@@ -196,6 +208,7 @@ impl WaitingOn {
             | Self::RestoreRequired { .. }
             | Self::DeletionRefused => true,
             Self::LookupPending(_)
+            | Self::BeingDeleted { .. }
             | Self::DatabaseCreating(_)
             | Self::StepNotDone(_)
             | Self::DatabaseNotReady
@@ -216,6 +229,7 @@ impl WaitingOn {
             self,
             Self::LookupPending(_)
                 | Self::NameTaken(_)
+                | Self::BeingDeleted { .. }
                 | Self::SecretMissing { .. }
                 | Self::GatewayApiMissing
         )

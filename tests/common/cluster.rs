@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 use function_odoo::function::{
     self, NOW_CONTEXT_KEY,
     proto::v1::{
-        RequestMeta, Resource, Resources, RunFunctionRequest, RunFunctionResponse, Schema, Severity, State,
-        resource_selector::Match,
+        RequestMeta, Resource, Resources, Result as Outcome, RunFunctionRequest, RunFunctionResponse, Schema,
+        Severity, State, resource_selector::Match,
     },
     wire,
 };
@@ -57,21 +57,6 @@ impl Cluster {
         cluster
     }
 
-    /// A cluster from the files of a moment.
-    pub fn read(folder: &Path, platform: Value) -> Self {
-        let composite = documents(&folder.join("xr.yaml")).remove(0);
-        let mut cluster = Self::new(composite, platform, objects(&folder.join("required")));
-        for object in objects(&folder.join("observed")) {
-            let name = object["metadata"]["annotations"][NAME_ANNOTATION]
-                .as_str()
-                .unwrap()
-                .to_owned();
-            cluster.composed.insert(name, object);
-        }
-        cluster.has_gateway_api = folder.join("schemas").exists() || !folder.join("no-gateway-api").exists();
-        cluster
-    }
-
     /// What this cluster would be as the files of a moment, by path.
     pub fn files(&self) -> BTreeMap<String, String> {
         let mut files = BTreeMap::from([("xr.yaml".to_owned(), yaml(&self.composite))]);
@@ -97,18 +82,17 @@ impl Cluster {
 
     /// Calls the function until it asks for nothing new, and does nothing with the answer.
     pub fn call(&self) -> RunFunctionResponse {
+        self.exchange().1
+    }
+
+    /// The last request of such a round of calls, with all that was asked for, and its answer.
+    pub fn exchange(&self) -> (RunFunctionRequest, RunFunctionResponse) {
         let mut request = self.request();
         let mut before = None;
         for _ in 0..CALLS_MAXIMUM {
-            let (response, _) = function::run(&request, Timestamp::UNIX_EPOCH);
-            let again = function::run(&request, Timestamp::UNIX_EPOCH).0;
-            assert_eq!(response, again, "the same request gives the same answer");
-            let fatal = response
-                .results
-                .iter()
-                .any(|result| result.severity() == Severity::Fatal);
-            if fatal || response.requirements.is_none() || response.requirements == before {
-                return response;
+            let response = run(&request);
+            if is_fatal(&response) || response.requirements == before {
+                return (request, response);
             }
             before.clone_from(&response.requirements);
             self.fulfil(&mut request, &response);
@@ -116,30 +100,18 @@ impl Cluster {
         panic!("the requirements do not settle");
     }
 
-    /// Calls the function and does what Crossplane does with the answer.
+    /// Calls the function and does what Crossplane does with the answer; a fatal one changes nothing.
     pub fn reconcile(&mut self) -> RunFunctionResponse {
         let response = self.call();
-        if response
-            .results
-            .iter()
-            .any(|result| result.severity() == Severity::Fatal)
-        {
+        if is_fatal(&response) {
             return response;
         }
-        let desired = State::decode(response.desired.clone().unwrap_or_default()).unwrap();
-        self.composed
-            .retain(|name, _| desired.resources.contains_key(name));
-        for (name, resource) in &desired.resources {
-            self.apply(
-                name,
-                wire::to_json(resource.resource.as_deref().unwrap_or_default()).unwrap(),
-            );
+        let desired = desired(&response);
+        self.composed.retain(|name, _| desired.contains_key(name));
+        for (name, object) in desired {
+            self.apply(&name, object);
         }
-        let composite = desired
-            .composite
-            .and_then(|composite| composite.resource)
-            .unwrap_or_default();
-        let mut status = wire::to_json(&composite).unwrap()["status"].clone();
+        let mut status = desired_composite(&response)["status"].clone();
         status["conditions"] = response.conditions.iter().map(condition).collect();
         self.composite["status"] = status;
         response
@@ -385,23 +357,48 @@ pub fn platform_secrets() -> Vec<Value> {
     ]
 }
 
-/// The YAML documents of a file.
-pub fn documents(path: &Path) -> Vec<Value> {
-    use serde::Deserialize as _;
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_yaml::Deserializer::from_str(&text)
-        .map(|document| Value::deserialize(document).unwrap())
+/// PLANA's Platform: all of it by default.
+pub fn plana() -> Value {
+    json!({"apiVersion": "odoo.fn.planapulse.com/v1beta1", "kind": "Platform"})
+}
+
+/// The composite resource of an example.
+pub fn example(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    let text = fs::read_to_string(path.join("xr.yaml")).unwrap();
+    serde_yaml::from_str(&text).unwrap()
+}
+
+/// One call; the time is in the context of the request.
+pub fn run(request: &RunFunctionRequest) -> RunFunctionResponse {
+    function::run(request, Timestamp::UNIX_EPOCH).0
+}
+
+/// Whether a response refuses.
+pub fn is_fatal(response: &RunFunctionResponse) -> bool {
+    let mut severities = response.results.iter().map(Outcome::severity);
+    severities.any(|severity| severity == Severity::Fatal)
+}
+
+/// The composed resources of a response.
+pub fn desired(response: &RunFunctionResponse) -> BTreeMap<String, Value> {
+    let resources = state(response).resources.into_iter();
+    resources
+        .map(|(name, resource)| (name, decoded(&resource)))
         .collect()
 }
 
-/// The objects of a folder; none when there is no such folder.
-pub fn objects(folder: &Path) -> Vec<Value> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.iter().flat_map(|path| documents(path)).collect()
+/// The composite resource of a response.
+pub fn desired_composite(response: &RunFunctionResponse) -> Value {
+    decoded(&state(response).composite.unwrap_or_default())
+}
+
+fn state(response: &RunFunctionResponse) -> State {
+    State::decode(response.desired.clone().unwrap_or_default()).unwrap()
+}
+
+fn decoded(resource: &Resource) -> Value {
+    wire::to_json(resource.resource.as_deref().unwrap_or_default()).unwrap()
 }
 
 /// A value as YAML.
@@ -409,7 +406,8 @@ pub fn yaml(value: &Value) -> String {
     serde_yaml::to_string(value).unwrap()
 }
 
-fn resource(object: &Value) -> Resource {
+/// An object as Crossplane sends it.
+pub fn resource(object: &Value) -> Resource {
     Resource {
         resource: Some(wire::write(object).unwrap().into()),
         ..Resource::default()

@@ -66,10 +66,8 @@ impl Library {
     fn load() -> Self {
         let kubernetes = KUBERNETES_MINORS
             .map(|minor| {
-                (
-                    minor,
-                    yaml(&Path::new(ROOT).join(format!("tests/schemas/kubernetes-{minor}.json"))),
-                )
+                let path = format!("tests/schemas/kubernetes-{minor}.json");
+                (minor, json(&Path::new(ROOT).join(path)))
             })
             .into();
         let mut custom = Vec::new();
@@ -103,9 +101,17 @@ fn composites() -> Vec<Value> {
         .collect()
 }
 
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 fn yaml(path: &Path) -> Value {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    serde_yaml::from_str(&text(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// JSON is YAML, but its own reader takes a tenth of the time.
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&text(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn native<'a>(document: &'a Value, object: &Value) -> Option<&'a Value> {

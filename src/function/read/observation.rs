@@ -9,7 +9,7 @@ use super::{
         proto::v1::{Resource, RunFunctionRequest},
         wire,
     },
-    Head, unreadable,
+    Head, cannot_be, unreadable,
 };
 use crate::{
     api::check::Problem,
@@ -51,12 +51,15 @@ fn add(
     let (api_version, kind) = expected(&name);
     if head.api_version != api_version || head.kind != kind {
         let given = format!("{} of {}", head.kind, head.api_version);
-        let message =
-            format!("cannot be {given:?}: must be {kind} of {api_version}; nothing is changed until it is");
-        return Err(vec![Problem::new(format!("{path}.kind"), message)]);
+        let expected = format!("a {kind} of {api_version}, and nothing is changed until it is");
+        return Err(vec![Problem::new(
+            format!("{path}.kind"),
+            cannot_be(&given, &expected),
+        )]);
     }
     if head.metadata.name.is_empty() {
-        let message = "cannot be absent: the observation is incomplete; nothing is changed until it is whole";
+        let message =
+            "cannot be left out: the observation is incomplete, and nothing is changed until it is whole";
         return Err(vec![Problem::new(format!("{path}.metadata.name"), message)]);
     }
     match name {
@@ -99,7 +102,10 @@ pub fn required(request: &RunFunctionRequest) -> Result<Required, Vec<Problem>> 
             [] => None,
             [item] => Some(item.resource.as_deref().unwrap_or_default()),
             items => {
-                let message = format!("cannot be {} objects: one was asked for by its name", items.len());
+                let message = format!(
+                    "cannot be {} objects: must be one, which was asked for by its name",
+                    items.len()
+                );
                 problems.push(Problem::new(path, message));
                 continue;
             }

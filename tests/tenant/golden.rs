@@ -2,14 +2,8 @@
 //!
 //! Each example is played in a small cluster. A moment is a folder of `examples/<name>/` with the files that
 //! `function-odoo render` and `crossplane composition render` take; what the function answers to it is in
-//! `tests/golden/<name>/`. `UPDATE=1 cargo test --test golden` writes both; a changed answer wants an explanation
+//! `tests/golden/<name>/`. `UPDATE=1 cargo test --test tenant golden` writes both; a changed answer wants an explanation
 //! in the commit. Stale and orphaned files fail.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
-
-#[path = "common/cluster.rs"]
-mod cluster;
-#[path = "common/openapi.rs"]
-mod openapi;
 
 use std::{
     collections::BTreeMap,
@@ -17,13 +11,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cluster::{Cluster, documents, platform_secrets, yaml};
 use function_odoo::function::{
-    proto::v1::{Ready, RunFunctionResponse, Severity, State},
+    proto::v1::{Ready, RunFunctionResponse, State},
     wire,
 };
 use prost::Message as _;
 use serde_json::{Value, json};
+
+use crate::{
+    cluster::{Cluster, example, is_fatal, plana, platform_secrets, yaml},
+    openapi,
+};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -37,10 +35,9 @@ struct Play {
 
 impl Play {
     fn new(name: &'static str, platform: Value, others: Vec<Value>) -> Self {
-        let composite = documents(&Path::new(ROOT).join("examples").join(name).join("xr.yaml")).remove(0);
         Self {
             name,
-            cluster: Cluster::new(composite, platform, others),
+            cluster: Cluster::new(example(name), platform, others),
             files: BTreeMap::new(),
         }
     }
@@ -92,7 +89,7 @@ impl Play {
         }
         assert!(
             update || stale.is_empty(),
-            "UPDATE=1 cargo test --test golden writes them:\n{}",
+            "UPDATE=1 cargo test --test tenant golden writes them:\n{}",
             stale.join("\n")
         );
     }
@@ -189,18 +186,7 @@ fn check_objects(response: &RunFunctionResponse) {
             "{name}: {object:#}"
         );
     }
-    assert!(
-        response
-            .results
-            .iter()
-            .all(|result| result.severity() != Severity::Fatal),
-        "{:?}",
-        response.results
-    );
-}
-
-fn plana() -> Value {
-    json!({"apiVersion": "odoo.fn.planapulse.com/v1beta1", "kind": "Platform"})
+    assert!(!is_fatal(response), "{:?}", response.results);
 }
 
 #[test]
