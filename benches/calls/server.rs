@@ -11,7 +11,6 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
-    time::Duration,
 };
 
 /// The core of the servers; the other one is the load generator's.
@@ -91,7 +90,7 @@ impl Server {
         let mut child = command.args(arguments).stderr(Stdio::piped()).spawn()?;
         if let Some(mut log) = child.stderr.take() {
             thread::spawn(move || {
-                let mut buffer = [0; 64 * 1024];
+                let mut buffer = vec![0; 64 * 1024];
                 while log.read(&mut buffer).is_ok_and(|read| read > 0) {}
             });
         }
@@ -99,17 +98,17 @@ impl Server {
     }
 
     /// What all its threads have run for so far.
-    pub fn processor_time(&self) -> io::Result<Duration> {
-        let mut nanoseconds = 0;
+    pub fn processor_microseconds(&self) -> io::Result<f64> {
+        let mut nanoseconds = 0.0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
             let text = fs::read_to_string(task?.path().join("schedstat"))?;
             let first = text
                 .split(' ')
                 .next()
-                .and_then(|number| number.parse::<u64>().ok());
+                .and_then(|number| number.parse::<f64>().ok());
             nanoseconds += first.ok_or_else(|| io::Error::other(text))?;
         }
-        Ok(Duration::from_nanos(nanoseconds))
+        Ok(nanoseconds / 1e3)
     }
 
     /// A line of `/proc/PID/status` in MiB: `VmRSS` is the memory that it has, `VmHWM` the most that it had.
