@@ -26,6 +26,8 @@ How it is used:
   tls.crt, tls.key and ca.crt; the files may be replaced while it runs.
 
 Try it without a cluster:
+  function-odoo render xr.yaml
+  prints what a composite resource becomes. The real preview prints the same from a running function:
   function-odoo --insecure --metrics-address= &
   crossplane composition render xr.yaml composition.yaml functions.yaml
   where functions.yaml carries the annotation render.crossplane.io/runtime: Development
