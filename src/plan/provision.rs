@@ -39,12 +39,11 @@ pub fn plan(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Plan {
         .and_then(|()| database::is_released(observed));
     let routes = route::plan(tenant, observed, published.clone(), &mut questions);
     let backup = backup::plan(&context, published, &mut questions, now);
-    let smoke = StepPlan::new(
-        Step::TenantSmoke,
-        &context,
-        routes.accepted.clone(),
-        &mut questions,
-    );
+    let accepted = routes
+        .accepted
+        .clone()
+        .and_then(|()| secrets.check(&[], &tenant.release.namespace));
+    let smoke = StepPlan::new(Step::TenantSmoke, &context, accepted, &mut questions);
     let notices = notices::plan(&context, &smoke.gate(Step::TenantSmoke), &mut questions);
 
     let database_state = database_condition(tenant, observed, &database, &init);

@@ -66,12 +66,11 @@ impl Secrets {
         self.copies.iter().filter_map(of).collect()
     }
 
-    /// Whether a purpose can be served in a namespace.
+    /// Whether the purposes, and the login of the image registry, can be served in a namespace.
     pub fn check(&self, purposes: &[SecretPurpose], namespace: &str) -> Result<(), WaitingOn> {
-        let missing = self
-            .missing
-            .iter()
-            .find(|(purpose, at, _)| purposes.contains(purpose) && at == namespace);
+        let missing = self.missing.iter().find(|(purpose, at, _)| {
+            (*purpose == SecretPurpose::Pull || purposes.contains(purpose)) && at == namespace
+        });
         missing.map_or(Ok(()), |(_, _, waiting)| Err(waiting.clone()))
     }
 }
@@ -102,8 +101,10 @@ pub fn plan(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> 
                 copy_name
             }
             Source::Missing(waiting) => {
-                // An image may need no login, so a missing one keeps nothing back.
-                if *purpose != SecretPurpose::Pull {
+                // An image may need no login, so a missing one keeps nothing back; one that is looked for does, since
+                // its name is part of what names the Job.
+                let is_optional = *purpose == SecretPurpose::Pull;
+                if !is_optional || matches!(waiting, WaitingOn::LookupPending(_)) {
                     secrets.missing.push((*purpose, namespace.clone(), waiting));
                 }
                 source.name.clone()

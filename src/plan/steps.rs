@@ -110,12 +110,13 @@ impl StepPlan {
             .into_iter()
             .min_by_key(|(hash, job)| precedence(job, *hash == blueprint.hash))
         {
-            Some((hash, job)) => Self::of_seen(step, hash, job, blueprint),
+            Some((hash, job)) => Self::of_seen(hash, job, blueprint, gate),
             None => Self::of_unseen(blueprint, context, gate, questions),
         }
     }
 
-    fn of_seen(step: Step, hash: &str, job: &JobView, blueprint: Blueprint) -> Self {
+    fn of_seen(hash: &str, job: &JobView, blueprint: Blueprint, gate: Result<(), WaitingOn>) -> Self {
+        let step = blueprint.step;
         let name = job_name(job);
         let same = hash == blueprint.hash;
         let run = |blueprint| Some(JobPlan::Run(Box::new(blueprint)));
@@ -132,6 +133,12 @@ impl StepPlan {
                 }
             }
             JobOutcome::Failed(_) => {
+                // Before its time another one would fail too, or be another one again a moment later.
+                if let Err(waiting) = gate {
+                    let job = Some(keep(step, hash, job, false));
+                    let progress = Progress::Waits(waiting);
+                    return Self { progress, job };
+                }
                 // Under its own name the new Job can come at once; under the name of the old one only when that is
                 // gone, since Crossplane would apply it onto an object that is being deleted.
                 let free = job.metadata.name != blueprint.name;

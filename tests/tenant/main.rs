@@ -9,3 +9,4 @@ mod cluster;
 mod golden;
 #[path = "../common/openapi.rs"]
 mod openapi;
+mod troubles;
