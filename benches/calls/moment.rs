@@ -5,12 +5,10 @@
 //! counters. The cluster of the tests leaves that out and this module puts it in, because much of a real request is
 //! just that.
 
-use std::path::Path;
-
 use function_odoo::function::proto::v1::RunFunctionRequest;
 use serde_json::{Map, Value, json};
 
-use super::cluster::{Cluster, NOW, documents, platform_secrets};
+use super::cluster::{Cluster, NOW, example, platform_secrets};
 
 /// Jobs in a namespace of their own need copies of the Secrets that they use.
 const JOBS_NAMESPACE: &str = "odoo-jobs";
@@ -45,12 +43,11 @@ impl Moment {
 
 /// The request of a moment.
 pub fn request(moment: Moment) -> RunFunctionRequest {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/starter/xr.yaml");
     let platform = json!({
         "apiVersion": "odoo.fn.planapulse.com/v1beta1", "kind": "Platform",
         "jobs": {"namespace": JOBS_NAMESPACE},
     });
-    let mut cluster = Cluster::new(documents(&example).remove(0), platform, platform_secrets());
+    let mut cluster = Cluster::new(example("starter"), platform, platform_secrets());
     cluster.settle();
     cluster.database_is_ready();
     cluster.settle();
