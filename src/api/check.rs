@@ -56,6 +56,12 @@ impl Problem {
             message: message.into(),
         }
     }
+
+    /// A problem of text that is not what belongs there; shows no more of it than the others do.
+    #[must_use]
+    pub fn cannot_be(path: impl Into<String>, given: &str, expected: &str) -> Self {
+        Self::new(path, format!("cannot be {}: must be {expected}", quoted(given)))
+    }
 }
 
 impl fmt::Display for Problem {
@@ -78,8 +84,8 @@ pub fn platform_problems(input: &Value) -> Vec<Problem> {
         if let Some(Value::String(given)) = input.get(field)
             && given != expected
         {
-            let message = format!("cannot be {}: must be {expected:?}", quoted(given));
-            found.push(Problem::new(format!("{INPUT_PATH}.{field}"), message));
+            let path = format!("{INPUT_PATH}.{field}");
+            found.push(Problem::cannot_be(path, given, &format!("{expected:?}")));
         }
     }
     found.sort();
@@ -348,7 +354,8 @@ fn child(path: &str, name: &str) -> String {
 }
 
 /// Text in quotes, shortened, and without what stands between the scheme and the host of a URL.
-fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     let masked = match (text.split_once("://"), text.rfind('@')) {
         (Some((scheme, _)), Some(at)) if at > scheme.len() => {
             format!("{scheme}://***{}", text.get(at..).unwrap_or_default())

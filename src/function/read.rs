@@ -172,7 +172,7 @@ fn head(composite: &[u8]) -> Result<Head, Vec<Problem>> {
     ]
     .into_iter()
     .filter(|(_, given, served)| given != served)
-    .map(|(path, given, served)| Problem::new(path, cannot_be(given, &format!("{served:?}"))))
+    .map(|(path, given, served)| Problem::cannot_be(path, given, &format!("{served:?}")))
     .collect();
     if wrong.is_empty() { Ok(head) } else { Err(wrong) }
 }
@@ -191,12 +191,13 @@ fn spec(composite: &[u8]) -> Result<PlanaClientSpec, Vec<Problem>> {
             "cannot be left out: it says what is wanted",
         )]);
     };
-    let problems = check::plana_client_problems(&spec);
-    if problems.is_empty() {
-        Err(unreadable("spec")(error))
-    } else {
-        Err(problems)
-    }
+    let mut problems = check::plana_client_problems(&spec);
+    // What a tree does not show any more, such as a field that was there twice.
+    let unreadable = unreadable("spec")(error);
+    let is_new = |found: &Problem| problems.iter().all(|problem| problem.path != found.path);
+    let new: Vec<_> = unreadable.into_iter().filter(is_new).collect();
+    problems.extend(new);
+    Err(problems)
 }
 
 fn time(context: Option<&Bytes>, now: Timestamp) -> Result<Timestamp, Vec<Problem>> {
@@ -204,8 +205,8 @@ fn time(context: Option<&Bytes>, now: Timestamp) -> Result<Timestamp, Vec<Proble
     let Some(context) = context else { return Ok(now) };
     let Context { now: fixed } = wire::read(context).map_err(unreadable("context"))?;
     let Some(text) = fixed else { return Ok(now) };
-    let wrong = || cannot_be(&text, "a time like 2026-01-31T02:00:00Z");
-    text.parse().map_err(|_| vec![Problem::new(path, wrong())])
+    let wrong = || Problem::cannot_be(path, &text, "a time like 2026-01-31T02:00:00Z");
+    text.parse().map_err(|_| vec![wrong()])
 }
 
 fn status(composite: &[u8]) -> Result<PlanaClientStatus, Vec<Problem>> {
@@ -242,13 +243,6 @@ fn living(observed: &Observed) -> Living {
     }
 }
 
-/// The words for a text that is not what belongs there.
-pub(super) fn cannot_be(given: &str, expected: &str) -> String {
-    let shown: String = given.chars().take(wire::SHOWN_CHARACTERS).collect();
-    let cut = if shown.len() < given.len() { "..." } else { "" };
-    format!("cannot be {:?}: must be {expected}", format!("{shown}{cut}"))
-}
-
 /// A part of the request that cannot be read.
 pub(super) fn unreadable(path: &str) -> impl Fn(ReadError) -> Vec<Problem> {
     let path = path.to_owned();
@@ -257,6 +251,7 @@ pub(super) fn unreadable(path: &str) -> impl Fn(ReadError) -> Vec<Problem> {
         let full = match inner {
             "" => path.clone(),
             _ if inner.starts_with(path.as_str()) || path == "observed.composite" => inner.to_owned(),
+            _ if inner.starts_with('[') => format!("{path}{inner}"),
             _ => format!("{path}.{inner}"),
         };
         vec![Problem::new(full, format!("cannot be read: {}", error.kind()))]

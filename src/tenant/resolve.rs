@@ -102,6 +102,10 @@ impl Problems {
         self.0.push(Problem::new(path, message));
     }
 
+    fn cannot_be(&mut self, path: &str, given: &str, expected: &str) {
+        self.0.push(Problem::cannot_be(path, given, expected));
+    }
+
     /// Whether a field is known to be wrong: another sentence about it would say less.
     fn has(&self, path: &str) -> bool {
         self.0.iter().any(|problem| problem.path == path)
@@ -112,10 +116,6 @@ impl Problems {
         self.0.dedup();
         self.0
     }
-}
-
-fn cannot_be(given: &str, expected: &str) -> String {
-    format!("cannot be {given:?}: must be {expected}")
 }
 
 /// A field that would be ignored is worse than one that is refused: the operator believes that it holds.
@@ -147,11 +147,11 @@ fn slug(
     let subdomain = spec.subdomain.as_str();
     if identity.name != subdomain {
         let expected = format!("the subdomain, {subdomain:?}; make the object anew under that name");
-        problems.add("metadata.name", cannot_be(&identity.name, &expected));
+        problems.cannot_be("metadata.name", &identity.name, &expected);
     }
     if is_reserved(subdomain, platform) {
         let expected = "another, since the platform keeps that name for itself";
-        problems.add(PATH, cannot_be(subdomain, expected));
+        problems.cannot_be(PATH, subdomain, expected);
     }
     Slug::new(subdomain)
         .map_err(|error| problems.add(PATH, format!("cannot be {subdomain:?}: {error}")))
@@ -183,7 +183,7 @@ fn wanted_major(
     let major = parse_major(text);
     if major.is_none() || (serving.is_none() && !platform::is_served(text, platform)) {
         let expected = format!("one that the platform has: {}", platform::majors(platform));
-        problems.add(PATH, cannot_be(text, &expected));
+        problems.cannot_be(PATH, text, &expected);
         return None;
     }
     major
@@ -217,7 +217,10 @@ fn names(
         // That the domain or the code has another form is said of themselves.
         Err(NameError::Form(_)) if !is_dns_name(domain) => None,
         Err(error) => {
-            problems.add(path, format!("cannot make the database {name:?}: {error}"));
+            problems.add(
+                path,
+                format!("cannot name a database {}: {error}", check::quoted(&name)),
+            );
             None
         }
     };
@@ -235,12 +238,7 @@ fn tier_word(tier: TierName) -> &'static str {
 
 fn check_domain(platform: &Platform, problems: &mut Problems) {
     if !is_dns_name(&platform.domain) {
-        problems.add(
-            "input.domain",
-            cannot_be(
-                &platform.domain,
-                "a DNS name in lower case (example: planapulse.app)",
-            ),
-        );
+        let expected = "a DNS name in lower case (example: planapulse.app)";
+        problems.cannot_be("input.domain", &platform.domain, expected);
     }
 }

@@ -4,6 +4,7 @@
 //! refused in words, and `properties` hold for whatever is observed. `cluster` does what Crossplane would.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
+mod bad_input;
 #[path = "../common/cluster.rs"]
 mod cluster;
 mod golden;

@@ -9,7 +9,7 @@ use super::{
         proto::v1::{Resource, RunFunctionRequest},
         wire,
     },
-    Head, cannot_be, unreadable,
+    Head, unreadable,
 };
 use crate::{
     api::check::Problem,
@@ -52,9 +52,10 @@ fn add(
     if head.api_version != api_version || head.kind != kind {
         let given = format!("{} of {}", head.kind, head.api_version);
         let expected = format!("a {kind} of {api_version}, and nothing is changed until it is");
-        return Err(vec![Problem::new(
+        return Err(vec![Problem::cannot_be(
             format!("{path}.kind"),
-            cannot_be(&given, &expected),
+            &given,
+            &expected,
         )]);
     }
     if head.metadata.name.is_empty() {

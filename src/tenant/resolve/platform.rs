@@ -8,7 +8,7 @@ use super::{
         Backup, Callback, DatabaseServer, Events, FilestoreVolume, Jobs, Matrix, Notices, Release,
         SecretName, TierName,
     },
-    Problems, cannot_be,
+    Problems,
 };
 use crate::{
     api::{
@@ -84,10 +84,7 @@ pub fn release(major: u32, platform: &Platform, problems: &mut Problems) -> Opti
     };
     for (field, name) in [("namespace", &release.namespace), ("service", &release.service)] {
         if !is_label(name) {
-            problems.add(
-                &path(field),
-                cannot_be(name, "a DNS label (example: plana-odoo-18)"),
-            );
+            problems.cannot_be(&path(field), name, "a DNS label (example: plana-odoo-18)");
         }
     }
     Some(release)
