@@ -4,135 +4,21 @@
 //! what types do not carry: shapes, lengths, ranges, and that a list is no object (serde would read a list as a struct's
 //! fields in order).
 
+#[path = "common/any.rs"]
+mod any;
 #[path = "common/full.rs"]
 mod full;
 
 use std::sync::LazyLock;
 
+use any::{any_change, any_json, changed, pointers};
+
 use function_odoo::api::check::{PROBLEMS_MAXIMUM, Problem, plana_client_problems, platform_problems};
 use function_odoo::api::schema::{self, Schema};
 use function_odoo::api::{plana_client::PlanaClientSpec, platform::Platform};
 use proptest::prelude::*;
-use proptest::sample::Index;
 use regex_lite::Regex;
-use serde_json::{Map, Number, Value, json};
-
-fn any_json() -> impl Strategy<Value = Value> {
-    let number = prop_oneof![
-        any::<i64>().prop_map(Number::from),
-        any::<u64>().prop_map(Number::from),
-        (-3_i64..100).prop_map(Number::from),
-        any::<f64>().prop_filter_map("JSON numbers are finite", Number::from_f64),
-    ];
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::Bool),
-        number.prop_map(Value::Number),
-        "\\PC{0,12}".prop_map(Value::String),
-        word().prop_map(Value::String),
-    ];
-    leaf.prop_recursive(4, 32, 5, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-            prop::collection::vec((word(), inner), 0..4)
-                .prop_map(|fields| Value::Object(fields.into_iter().collect::<Map<_, _>>())),
-        ]
-    })
-}
-
-/// Keys and values that mean something, so that generated objects are not all unknown.
-fn word() -> impl Strategy<Value = String> {
-    let known = [
-        "subdomain",
-        "tier",
-        "pro",
-        "starter",
-        "database",
-        "host",
-        "port",
-        "sslMode",
-        "verify-full",
-        "gateway",
-        "parentRefs",
-        "name",
-        "versions",
-        "18",
-        "filestore",
-        "claim",
-        "nfs",
-        "uid",
-        "backup",
-        "schedule",
-        "hour",
-        "events",
-        "address",
-        "erp",
-        "url",
-        "enabled",
-        "jobs",
-        "pullSecret",
-        "requests",
-        "kind",
-        "Platform",
-    ];
-    prop_oneof![4 => prop::sample::select(known.to_vec()).prop_map(ToOwned::to_owned), 1 => "\\PC{0,6}"]
-}
-
-#[derive(Clone, Debug)]
-enum Change {
-    Replace(Value),
-    Remove,
-    Add(String, Value),
-}
-
-fn any_change() -> impl Strategy<Value = (Index, Change)> {
-    let change = prop_oneof![
-        3 => any_json().prop_map(Change::Replace),
-        1 => Just(Change::Remove),
-        1 => (word(), any_json()).prop_map(|(name, value)| Change::Add(name, value)),
-    ];
-    (any::<Index>(), change)
-}
-
-fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
-    all.push(at.to_owned());
-    match value {
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
-            let name = name.replace('~', "~0").replace('/', "~1");
-            pointers(value, &format!("{at}/{name}"), all);
-        }),
-        Value::Array(entries) => {
-            entries
-                .iter()
-                .enumerate()
-                .for_each(|(index, entry)| pointers(entry, &format!("{at}/{index}"), all));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-fn changed(mut value: Value, changes: Vec<(Index, Change)>) -> Value {
-    for (place, change) in changes {
-        let mut all = Vec::new();
-        pointers(&value, "", &mut all);
-        let pointer = place.get(&all).clone();
-        match change {
-            Change::Replace(new) => *value.pointer_mut(&pointer).expect("it was listed") = new,
-            Change::Add(name, new) => {
-                if let Some(Value::Object(fields)) = value.pointer_mut(&pointer) {
-                    fields.insert(name, new);
-                }
-            }
-            Change::Remove => {
-                let (parent, name) = pointer.rsplit_once('/').unwrap_or_default();
-                if let Some(Value::Object(fields)) = value.pointer_mut(parent) {
-                    fields.remove(name);
-                }
-            }
-        }
-    }
-    value
-}
+use serde_json::{Value, json};
 
 /// Whether the typed read must have failed for it, too.
 fn carried_by_types(problem: &Problem) -> bool {

@@ -1,0 +1,660 @@
+//! What holds for whatever is observed, given or left out.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
+
+use function_odoo::{
+    api::platform::Platform,
+    compose,
+    contract::{self, Command},
+    function::{
+        self, NOW_CONTEXT_KEY,
+        proto::v1::{Ready, RunFunctionRequest, RunFunctionResponse},
+        wire,
+    },
+    names::{ResourceName, SecretPurpose, Step},
+    observed::Observed,
+    plan::{self, invariants},
+    tenant::{Identity, Living, Tenant, resolve::resolve},
+};
+use jiff::Timestamp;
+use proptest::{prelude::*, sample::Index};
+use prost::Message as _;
+use serde_json::{Value, json};
+
+use crate::{
+    any::{any_change, any_json, changed},
+    cluster::{Cluster, NOW, desired, desired_composite, example, is_fatal, plana, platform_secrets, run},
+    full,
+};
+
+const ATTEMPT: &str = "usage.crossplane.io/deletion-attempt-with-policy";
+
+/// The last requests of many moments of three lives, good and bad ones.
+static MOMENTS: LazyLock<Vec<RunFunctionRequest>> = LazyLock::new(|| {
+    ["starter", "pro", "enterprise"]
+        .iter()
+        .flat_map(|name| moments(name))
+        .collect()
+});
+
+fn moments(name: &str) -> Vec<RunFunctionRequest> {
+    let mut cluster = Cluster::new(example(name), plana(), platform_secrets());
+    let mut noted = Vec::new();
+    let mut then = |cluster: &mut Cluster, change: &dyn Fn(&mut Cluster)| {
+        change(cluster);
+        noted.push(cluster.exchange().0);
+        cluster.settle();
+        noted.push(cluster.exchange().0);
+    };
+    let accepted = |cluster: &mut Cluster| cluster.route_is("route-18", "True", "Accepted", "");
+    let lost = |cluster: &mut Cluster| cluster.database_is_stuck("external resource does not exist");
+    let protection = |cluster: &mut Cluster| {
+        let is_protected = cluster.composite["spec"]["deletionProtection"] == true;
+        cluster.composite["spec"]["deletionProtection"] = json!(!is_protected);
+    };
+    then(&mut cluster, &|_| {});
+    then(&mut cluster, &|cluster| cluster.database_is_stuck("pq: (55006)"));
+    then(&mut cluster, &Cluster::database_is_ready);
+    then(&mut cluster, &|cluster| {
+        cluster.job_fails("tenant-init", "BackoffLimitExceeded", "")
+    });
+    then(&mut cluster, &|cluster| cluster.job_completes("tenant-init"));
+    then(&mut cluster, &|cluster| {
+        cluster.route_is("route-18", "False", "NotAllowedByListeners", "")
+    });
+    then(&mut cluster, &accepted);
+    then(&mut cluster, &|cluster| cluster.job_completes("tenant-smoke"));
+    then(&mut cluster, &|cluster| {
+        cluster.job_fails("portal-notify", "DeadlineExceeded", "")
+    });
+    then(&mut cluster, &|cluster| cluster.job_completes("event-publish"));
+    then(&mut cluster, &Cluster::provision_what_can_be);
+    then(&mut cluster, &|cluster| {
+        cluster.composite["spec"]["odooVersion"] = json!("19")
+    });
+    then(&mut cluster, &lost);
+    then(&mut cluster, &|cluster| {
+        cluster.composite["metadata"]["annotations"] = json!({ATTEMPT: "Background"})
+    });
+    then(&mut cluster, &protection);
+    noted
+}
+
+fn any_moment() -> impl Strategy<Value = RunFunctionRequest> {
+    any::<Index>().prop_map(|index| index.get(&MOMENTS).clone())
+}
+
+fn composite(request: &RunFunctionRequest) -> Value {
+    let resource = request.observed.as_ref().unwrap().composite.as_ref().unwrap();
+    wire::to_json(resource.resource.as_ref().unwrap()).unwrap()
+}
+
+fn set_composite(request: &mut RunFunctionRequest, object: &Value) {
+    let resource = request.observed.as_mut().unwrap().composite.as_mut().unwrap();
+    resource.resource = Some(wire::write(object).unwrap().into());
+}
+
+/// The value as a Struct can hold it: numbers are doubles there.
+fn doubles(value: Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_f64().unwrap()),
+        Value::Array(entries) => entries.into_iter().map(doubles).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key, doubles(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Value::Null | Value::Bool(_) | Value::String(_) => value,
+    }
+}
+
+fn observed(request: &RunFunctionRequest) -> BTreeMap<String, Value> {
+    let resources = &request.observed.as_ref().unwrap().resources;
+    let objects = resources.iter();
+    objects
+        .map(|(name, resource)| {
+            (
+                name.clone(),
+                wire::to_json(resource.resource.as_ref().unwrap()).unwrap(),
+            )
+        })
+        .collect()
+}
+
+/// The request without what the mask says of composed resources, answers and status.
+fn without(request: &RunFunctionRequest, mask: &[bool]) -> RunFunctionRequest {
+    let mut bits = mask.iter().copied().cycle();
+    let mut stays = || bits.next().unwrap_or(true);
+    let mut request = request.clone();
+    request
+        .observed
+        .as_mut()
+        .unwrap()
+        .resources
+        .retain(|_, _| stays());
+    request.required_resources.retain(|_, _| stays());
+    request.required_schemas.retain(|_, _| stays());
+    let mut object = composite(&request);
+    if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
+        if let Some(done) = status.get_mut("done").and_then(Value::as_object_mut) {
+            done.retain(|_, _| stays());
+        }
+        status.retain(|_, _| stays());
+    }
+    set_composite(&mut request, &object);
+    request
+}
+
+/// What no answer may do, whatever is observed.
+fn check(request: &RunFunctionRequest, response: &RunFunctionResponse) -> Result<(), TestCaseError> {
+    let (before, after) = (observed(request), desired(response));
+    let status = &composite(request)["status"];
+    for step in Step::ALL {
+        let is_recorded = status["done"].get(step.as_str()).is_some();
+        let runs = after
+            .keys()
+            .any(|name| matches!(ResourceName::parse(name), Some(ResourceName::Job(of, _)) if of == step));
+        prop_assert!(!(is_recorded && runs), "{step:?} is recorded and runs");
+    }
+    if let Some(database) = before.get("database") {
+        let policies = |object: &Value| object["spec"]["managementPolicies"].clone();
+        let released = policies(database) == json!(["Observe"]);
+        prop_assert!(after.contains_key("database"));
+        prop_assert!(!released || policies(&after["database"]) == json!(["Observe"]));
+    }
+    for name in after.keys() {
+        let parsed = ResourceName::parse(name).map(|name| name.to_string());
+        prop_assert_eq!(parsed.as_ref(), Some(name));
+    }
+    let written = desired_composite(response);
+    let keys: Vec<_> = written.as_object().unwrap().keys().collect();
+    prop_assert_eq!(keys, ["apiVersion", "kind", "status"]);
+    for (name, object) in &after {
+        prop_assert!(object.get("status").is_none(), "{name} has a status");
+        let allowed = ["annotations", "labels", "name", "namespace"];
+        for key in object["metadata"].as_object().unwrap().keys() {
+            prop_assert!(allowed.contains(&key.as_str()), "{name} has metadata.{key}");
+        }
+        let tenant = &composite(request)["metadata"]["name"];
+        let labels = &object["metadata"]["labels"];
+        prop_assert_eq!(&labels["planapulse.com/tenant"], tenant);
+        prop_assert_eq!(&labels["app.kubernetes.io/instance"], tenant);
+        prop_assert_eq!(&labels["app.kubernetes.io/name"], "odoo-tenant");
+        prop_assert_eq!(&labels["app.kubernetes.io/managed-by"], "function-odoo");
+        prop_assert_eq!(labels.as_object().unwrap().len(), 5);
+        let was_there = before.get(name).filter(|before| before["kind"] == "Job");
+        let selector = was_there
+            .map(|before| before["spec"]["selector"].clone())
+            .unwrap_or_default();
+        prop_assert_eq!(&object["spec"]["selector"], &selector);
+    }
+    Ok(())
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        "[-=' \"\\\\\n\t$(){}äЖ\u{1F600}]{0,8}",
+        Just(String::new()),
+        Just("--owner-name=x".to_owned()),
+    ]
+}
+
+fn any_facts() -> impl Strategy<Value = contract::TenantFacts> {
+    (prop::collection::vec(any_text(), 5), any::<i64>(), any::<u32>()).prop_map(
+        |(texts, project_id, odoo_version)| {
+            let [subdomain, tier, owner_email, owner_name, tenant_url] = texts.try_into().unwrap();
+            contract::TenantFacts {
+                subdomain,
+                project_id,
+                tier,
+                odoo_version,
+                owner_email,
+                owner_name,
+                tenant_url,
+            }
+        },
+    )
+}
+
+fn any_server() -> impl Strategy<Value = contract::Server> {
+    (any_text(), any::<u16>(), any_text()).prop_map(|(database_host, database_port, database_ssl_mode)| {
+        contract::Server {
+            database_host,
+            database_port,
+            database_ssl_mode,
+        }
+    })
+}
+
+fn any_init() -> impl Strategy<Value = Command> {
+    let texts = prop::collection::vec(any_text(), 10);
+    (any_server(), texts, prop::option::of(any_text()), any::<u32>()).prop_map(
+        |(server, texts, adopt, odoo_version)| {
+            let [
+                slug,
+                database,
+                marker,
+                template,
+                application_role,
+                maintenance_role,
+                host,
+                owner_email,
+                owner_name,
+                data_directory,
+            ] = texts.try_into().unwrap();
+            Command::TenantInit(contract::TenantInit {
+                server,
+                slug,
+                database,
+                marker,
+                adopt,
+                template,
+                odoo_version,
+                application_role,
+                maintenance_role,
+                host,
+                owner_email,
+                owner_name,
+                data_directory,
+            })
+        },
+    )
+}
+
+fn any_backup() -> impl Strategy<Value = Command> {
+    let texts = prop::collection::vec(any_text(), 7);
+    let recipients = prop::collection::vec(any_text(), 0..3);
+    (any_server(), texts, any::<u32>(), recipients).prop_map(
+        |(server, texts, retention_days, age_recipient)| {
+            let [slug, database, marker, data_directory, endpoint, region, bucket] =
+                texts.try_into().unwrap();
+            Command::Backup(contract::Backup {
+                server,
+                slug,
+                database,
+                marker,
+                data_directory,
+                endpoint,
+                region,
+                bucket,
+                retention_days,
+                age_recipient,
+            })
+        },
+    )
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let room = (
+        prop::collection::vec(any_text(), 5),
+        prop::collection::vec(any_text(), 0..3),
+    )
+        .prop_map(|(texts, invite)| {
+            let [homeserver, server_name, alias, name, owner_email] = texts.try_into().unwrap();
+            Command::RoomCreate(contract::RoomCreate {
+                homeserver,
+                server_name,
+                alias,
+                name,
+                owner_email,
+                invite,
+            })
+        });
+    let notification = || {
+        (any_text(), any_text(), any_facts()).prop_map(|(url, idempotency_key, tenant)| {
+            contract::Notification {
+                url,
+                idempotency_key,
+                tenant,
+            }
+        })
+    };
+    let event = (prop::collection::vec(any_text(), 5), any::<u32>(), any_facts()).prop_map(
+        |(texts, max_length, tenant)| {
+            let [address, stream, event_type, source, id] = texts.try_into().unwrap();
+            Command::EventPublish(contract::EventPublish {
+                address,
+                stream,
+                max_length,
+                event_type,
+                source,
+                id,
+                tenant,
+            })
+        },
+    );
+    let smoke = (any_text(), any_text(), any::<u32>()).prop_map(|(workers_url, host, odoo_version)| {
+        Command::TenantSmoke(contract::TenantSmoke {
+            workers_url,
+            host,
+            odoo_version,
+        })
+    });
+    prop_oneof![
+        any_text().prop_map(|to| Command::Install(contract::Install { to })),
+        any_init(),
+        smoke,
+        room,
+        notification().prop_map(Command::PortalNotify),
+        notification().prop_map(Command::ErpCallback),
+        event,
+        any_backup(),
+    ]
+}
+
+fn tenant() -> Tenant {
+    let mut spec = full::spec();
+    spec.custom_domains.clear();
+    spec.adopt_database = None;
+    let identity = Identity {
+        name: spec.subdomain.clone(),
+        uid: "ours".to_owned(),
+    };
+    let living = Living {
+        serving: Some(18),
+        routed: vec![17, 18],
+    };
+    resolve(&identity, &spec, &Platform::default(), &living).unwrap()
+}
+
+fn typed<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+fn conditions(pairs: &[(&str, &str)]) -> Value {
+    pairs
+        .iter()
+        .map(|(r#type, status)| json!({"type": r#type, "status": status}))
+        .collect()
+}
+
+fn add_jobs(observed: &mut Observed, jobs: Vec<(Index, bool, u8)>) {
+    for (step, is_other, outcome) in jobs {
+        let conditions = match outcome {
+            0 => conditions(&[]),
+            1 => conditions(&[("Complete", "True")]),
+            2 => conditions(&[("Failed", "True")]),
+            _ => conditions(&[("FailureTarget", "True")]),
+        };
+        let deleted = (outcome == 4).then_some(NOW);
+        let name = if is_other { "one" } else { "other" };
+        let job = json!({
+            "metadata": {"name": name, "namespace": "n", "deletionTimestamp": deleted},
+            "spec": {"template": name}, "status": {"conditions": conditions, "completionTime": NOW},
+        });
+        let hash = if is_other { "00000000" } else { "ffffffff" };
+        observed
+            .jobs
+            .insert((*step.get(&Step::ALL), hash.to_owned()), typed(job));
+    }
+}
+
+fn add_answers(observed: &mut Observed, answers: &[u8], tenant: &Tenant) {
+    let questions = plan::plan(tenant, observed, Timestamp::UNIX_EPOCH).questions;
+    for (question, answer) in questions.objects.into_keys().zip(answers.iter().cycle()) {
+        let owner = json!([{"kind": "Other", "name": "o", "uid": if *answer == 3 { "ours" } else { "theirs" }, "controller": true}]);
+        let deleted = (*answer == 4).then_some(NOW);
+        let found = json!({"metadata": {"ownerReferences": owner, "deletionTimestamp": deleted}, "data": {"k": "dg=="}});
+        if *answer == 0 {
+            continue;
+        }
+        if question.starts_with("secret-") {
+            observed
+                .required
+                .secrets
+                .insert(question, (*answer > 1).then(|| typed(found)));
+        } else {
+            observed
+                .required
+                .objects
+                .insert(question, (*answer > 1).then(|| typed(found)));
+        }
+    }
+    if let Some(answer) = answers.first().filter(|answer| **answer > 0) {
+        observed
+            .required
+            .kinds
+            .insert("http-route".to_owned(), *answer > 1);
+    }
+}
+
+/// Anything that may be observed together, and much that may not.
+fn any_observed() -> impl Strategy<Value = Observed> {
+    let status = (
+        prop::collection::vec(any::<bool>(), Step::ALL.len()),
+        any::<bool>(),
+        any::<bool>(),
+    );
+    let objects = (
+        prop::option::of((any::<bool>(), 0..4_u8)),
+        prop::collection::btree_map(17..19_u32, any::<bool>(), 0..3),
+        any::<bool>(),
+        prop::option::of(any::<bool>()),
+        any::<bool>(),
+    );
+    let jobs = prop::collection::vec((any::<Index>(), any::<bool>(), 0..5_u8), 0..6);
+    let copies = prop::collection::vec((any::<Index>(), any::<bool>()), 0..4);
+    let answers = prop::collection::vec(0..5_u8, 1..8);
+    (status, objects, jobs, copies, answers).prop_map(|(status, objects, jobs, copies, answers)| {
+        let tenant = tenant();
+        let mut observed = Observed::default();
+        let (done, refused, _) = status;
+        for (step, _) in Step::ALL.iter().zip(done).filter(|(_, done)| *done) {
+            observed.status.done.insert(step.as_str().to_owned(), typed(json!({"job": "j", "time": NOW})));
+        }
+        observed.status.deletion_refused = refused;
+        let (database, routes, backup, guard, attempted) = objects;
+        observed.database = database.map(|(released, state)| {
+            let policies = if released { json!(["Observe"]) } else { json!(["Observe", "Create"]) };
+            let states = [vec![], vec![("Ready", "True"), ("Synced", "True")], vec![("Synced", "False")], vec![("Synced", "True")]];
+            let conditions = conditions(&states[usize::from(state)]);
+            typed(json!({"metadata": {"name": "d"}, "spec": {"managementPolicies": policies}, "status": {"conditions": conditions}}))
+        });
+        for (major, accepted) in routes {
+            let refs = if accepted { json!([]) } else { json!([{"name": "g"}]) };
+            observed.routes.insert(major, typed(json!({"metadata": {"name": "r"}, "spec": {"parentRefs": refs}})));
+        }
+        observed.backup = backup.then(|| typed(json!({"metadata": {"name": "b"}})));
+        observed.guard = guard.map(|replay| typed(json!({"metadata": {"name": "g"}, "spec": {"replayDeletion": replay}})));
+        observed.deletion_attempted = attempted;
+        add_jobs(&mut observed, jobs);
+        for (purpose, is_control) in copies {
+            let namespace = if is_control { "crossplane-system" } else { "backup" };
+            let copy = typed(json!({"metadata": {"name": "c"}, "data": {"k": "dg=="}}));
+            observed.secret_copies.insert((*purpose.get(&SecretPurpose::ALL), namespace.to_owned()), copy);
+        }
+        add_answers(&mut observed, &answers, &tenant);
+        observed
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_observation_that_is_missing_removes_nothing_that_is_still_seen(
+        moment in any_moment(), mask in prop::collection::vec(prop::bool::weighted(0.7), 1..60),
+    ) {
+        let whole = desired(&run(&moment));
+        let request = without(&moment, &mask);
+        let response = run(&request);
+        prop_assert!(!is_fatal(&response), "{:?}", response.results);
+        let (seen, after) = (observed(&request), desired(&response));
+        let gone: Vec<_> = whole.keys().filter(|name| seen.contains_key(*name) && !after.contains_key(*name)).collect();
+        prop_assert!(gone.is_empty(), "{gone:?} of {seen:#?}");
+        check(&request, &response)?;
+    }
+
+    #[test]
+    fn the_same_request_gives_the_same_bytes_and_what_others_say_passes(
+        moment in any_moment(), names in prop::collection::btree_set("[a-z-]{1,12}", 0..4), object in any_json(),
+    ) {
+        let mut request = moment;
+        let object = wire::write(&json!({"object": doubles(object), "kind": "Theirs"})).unwrap();
+        let mut state = Vec::new();
+        let theirs = names.iter().filter(|name| ResourceName::parse(name).is_none());
+        for name in theirs {
+            wire::state::append_resource(&mut state, name, &object, Ready::False);
+        }
+        request.desired = Some(state.into());
+        let mut context = request.context.unwrap_or_default().to_vec();
+        context.extend_from_slice(&object);
+        request.context = Some(context.into());
+        let (response, again) = (run(&request), run(&request));
+        prop_assert_eq!(response.encode_to_vec(), again.encode_to_vec());
+        prop_assert_eq!(&response.context, &request.context);
+        let (given, got) = (request.desired.unwrap(), response.desired.unwrap());
+        let given = wire::state::split(&given).unwrap().resources;
+        let got = wire::state::split(&got).unwrap().resources;
+        prop_assert!(given.iter().all(|resource| got.contains(resource)), "byte for byte");
+        let unique: BTreeSet<_> = got.iter().map(|resource| resource.name).collect();
+        prop_assert_eq!(unique.len(), got.len());
+    }
+
+    #[test]
+    fn names_do_not_change_with_what_does_not_concern_them(moment in any_moment(), owner in "[A-Za-z]{1,20}") {
+        let names = |request: &RunFunctionRequest| {
+            let names = desired(&run(request)).into_keys();
+            names.filter(|name| !matches!(ResourceName::parse(name), Some(ResourceName::Job(..)))).collect::<Vec<_>>()
+        };
+        let before = names(&moment);
+        let (mut request, mut object) = (moment.clone(), composite(&moment));
+        object["spec"]["ownerName"] = json!(owner);
+        object["spec"]["tier"] = json!("pro");
+        set_composite(&mut request, &object);
+        prop_assert_eq!(names(&request), before);
+    }
+
+    #[test]
+    fn a_command_is_read_back_from_its_arguments(command in any_command()) {
+        let arguments = command.arguments();
+        prop_assert_eq!(Command::parse(&arguments).map_err(|error| TestCaseError::fail(error.to_string()))?, command);
+    }
+
+    #[test]
+    fn any_spec_status_and_platform_is_answered_or_refused(
+        moment in any_moment(), spec in prop::collection::vec(any_change(), 0..3),
+        status in prop::collection::vec(any_change(), 0..3), platform in prop::collection::vec(any_change(), 0..3),
+    ) {
+        let mut request = moment;
+        let mut object = composite(&request);
+        object["spec"] = changed(serde_json::to_value(full::spec()).unwrap(), spec);
+        object["spec"].as_object_mut().map(|spec| spec.remove("customDomains"));
+        object["metadata"]["name"] = json!("acme");
+        object["status"] = changed(serde_json::to_value(full::status()).unwrap(), status);
+        set_composite(&mut request, &doubles(object));
+        let platform = changed(serde_json::to_value(full::platform()).unwrap(), platform);
+        request.input = wire::write(&doubles(platform)).ok().map(Into::into);
+        let response = run(&request);
+        if is_fatal(&response) {
+            prop_assert_eq!(response.results.len(), 1);
+            prop_assert_eq!(response.desired, request.desired);
+        } else {
+            check(&request, &response)?;
+        }
+    }
+
+    #[test]
+    fn whatever_is_observed_the_plan_keeps_the_invariants(observed in any_observed(), is_late in any::<bool>()) {
+        let now = if is_late { "2100-01-01T00:00:00Z" } else { NOW };
+        let tenant = tenant();
+        let plan = plan::plan(&tenant, &observed, now.parse().unwrap());
+        prop_assert_eq!(invariants::violations(&plan, &observed), [""; 0]);
+        let composed = compose::compose(&tenant, &plan);
+        let planned = usize::from(plan.database.is_some()) + usize::from(plan.guard.is_some())
+            + usize::from(plan.backup.is_some()) + plan.secret_copies.len() + plan.routes.len() + plan.jobs.len();
+        prop_assert_eq!(composed.len(), planned);
+        prop_assert_eq!(plan.conditions.len(), plan::ConditionType::ALL.len());
+        let waits = plan.conditions.values().filter(|state| !state.holds());
+        prop_assert!(waits.into_iter().all(|state| !state.reason().is_empty() && !state.message().is_empty()));
+    }
+}
+
+#[test]
+fn the_moments_are_many_and_hold_what_they_are_for() {
+    assert!(MOMENTS.len() > 60, "{}", MOMENTS.len());
+    let all: BTreeSet<_> = MOMENTS
+        .iter()
+        .flat_map(|moment| observed(moment).into_keys())
+        .collect();
+    let is_there = |beginning: &str| all.iter().any(|name| name.starts_with(beginning));
+    for beginning in ["database", "backup", "guard", "route-18", "secret-"]
+        .into_iter()
+        .chain(Step::ALL.map(Step::as_str))
+    {
+        assert!(is_there(beginning), "{beginning}");
+    }
+    for moment in MOMENTS.iter() {
+        let response = run(moment);
+        assert!(!is_fatal(&response), "{:?}", response.results);
+        check(moment, &response).unwrap();
+    }
+}
+
+/// As the API server has it, and as it was before.
+const PLANTED: [&str; 2] = ["cGxhbnRlZC1zZWNyZXQ=", "planted-secret"];
+
+#[test]
+fn a_secret_is_nowhere_but_in_copies_of_it() {
+    let mut copied = 0;
+    for moment in MOMENTS.iter() {
+        let mut request = moment.clone();
+        let secrets = request
+            .required_resources
+            .iter_mut()
+            .filter(|(question, _)| question.starts_with("secret-"));
+        let found = secrets.flat_map(|(_, found)| &mut found.items);
+        let copies = request.observed.as_mut().unwrap().resources.iter_mut();
+        let copies = copies
+            .filter(|(name, _)| name.starts_with("secret-"))
+            .map(|(_, copy)| copy);
+        for secret in found.chain(copies) {
+            let mut object = wire::to_json(secret.resource.as_ref().unwrap()).unwrap();
+            object["data"]
+                .as_object_mut()
+                .unwrap()
+                .values_mut()
+                .for_each(|value| *value = json!(PLANTED[0]));
+            secret.resource = Some(wire::write(&object).unwrap().into());
+        }
+        let (mut response, summary) = function::run(&request, Timestamp::UNIX_EPOCH);
+        let mut shown = vec![format!(
+            "{summary:?} {:?} {:?}",
+            response.results, response.conditions
+        )];
+        shown.push(desired_composite(&response).to_string());
+        for mut object in desired(&response).into_values() {
+            if object["kind"] == "Secret" {
+                let data = object.as_object_mut().unwrap().remove("data").unwrap();
+                copied += usize::from(data.to_string().contains(PLANTED[0]));
+            }
+            shown.push(object.to_string());
+        }
+        response.desired = None;
+        shown.push(format!("{response:?}"));
+        for text in shown {
+            assert!(PLANTED.iter().all(|planted| !text.contains(planted)), "{text}");
+        }
+    }
+    assert!(copied > 50, "{copied}");
+}
+
+#[test]
+fn a_settled_tenant_gives_the_same_bytes_and_no_results() {
+    for name in ["starter", "pro", "enterprise"] {
+        let mut cluster = Cluster::new(example(name), plana(), platform_secrets());
+        cluster.provision();
+        let (request, response) = cluster.exchange();
+        assert_eq!(response.results, []);
+        assert_eq!(run(&request).encode_to_vec(), response.encode_to_vec());
+        let before = cluster.clone();
+        cluster.reconcile();
+        assert!(before.composed == cluster.composed && before.composite == cluster.composite);
+        let context = request.context.unwrap();
+        assert!(wire::to_json(&context).unwrap().get(NOW_CONTEXT_KEY).is_some());
+    }
+}
