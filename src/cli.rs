@@ -3,9 +3,13 @@
 //! In: arguments and environment. Out: the exit code of the command that they name; without a command, `serve`. Whatever
 //! keeps a command from starting is one line on standard error and exit code 2.
 
+pub mod render;
 mod serve;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind};
 
@@ -22,6 +26,8 @@ How it is used:
   tls.crt, tls.key and ca.crt; the files may be replaced while it runs.
 
 Try it without a cluster:
+  function-odoo render xr.yaml
+  prints what a composite resource becomes. The real preview prints the same from a running function:
   function-odoo --insecure --metrics-address= &
   crossplane composition render xr.yaml composition.yaml functions.yaml
   where functions.yaml carries the annotation render.crossplane.io/runtime: Development
@@ -48,9 +54,12 @@ struct CommandLine {
 enum Command {
     /// Serve the function; what happens without a command, too
     Serve(serve::Arguments),
+    /// Print what a composite resource becomes, as `crossplane composition render` does, without a cluster
+    Render(render::RenderArguments),
 }
 
 /// Runs the command that the process was started with.
+#[must_use]
 pub fn run() -> ExitCode {
     let matches = match CommandLine::command().try_get_matches() {
         Ok(matches) => matches,
@@ -63,11 +72,30 @@ pub fn run() -> ExitCode {
             command: Some(Command::Serve(arguments)),
             serve: _,
         }) => serve::run(arguments),
+        Ok(CommandLine {
+            command: Some(Command::Render(arguments)),
+            serve: _,
+        }) => return preview(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));
         ExitCode::from(CANNOT_START)
     })
+}
+
+/// Prints a preview, or every problem on a line of its own.
+fn preview(arguments: &render::RenderArguments) -> ExitCode {
+    match render::run(arguments) {
+        Ok(text) => {
+            // Fails only when nobody reads.
+            let _ = io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
 }
 
 /// Help and version are answers; anything else is a complaint on one line.

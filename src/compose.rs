@@ -104,7 +104,7 @@ pub fn compose(tenant: &Tenant, plan: &Plan) -> Composed {
         }
     }
     if let Some(plan) = &plan.backup {
-        let backup = Box::new(backup::compose(tenant, plan.job.clone()));
+        let backup = Box::new(backup::compose(tenant, plan));
         add(ResourceName::Backup, Object::CronJob(backup), plan.ready);
     }
     for job in &plan.jobs {

@@ -14,6 +14,7 @@
 
 pub mod api;
 pub mod blueprint;
+pub mod cli;
 pub mod compose;
 pub mod contract;
 pub mod defaults;

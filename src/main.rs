@@ -2,10 +2,8 @@
 //!
 //! In: the command line and the environment. Out: an exit code, and one line on standard error when something is wrong.
 
-mod cli;
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::run()
+    function_odoo::cli::run()
 }

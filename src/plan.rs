@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 pub use self::{
-    backup::{BackupPlan, name as backup_name},
+    backup::{BackupPlan, COPIED_SECRETS, name as backup_name},
     database::{DatabasePlan, Policies},
     guard::{GuardMode, GuardPlan},
     questions::{Question, Questions},

@@ -325,9 +325,19 @@ fn the_configuration_package_is_its_metadata_with_xrds_and_compositions() {
         "meta.pkg.crossplane.io/v1 Configuration",
     ];
     assert_eq!(kinds(&objects), expected.map(String::from).into());
-    assert!(package.layers.iter().any(|layer| {
-        fs::metadata(layer.join(".up/examples.yaml")).is_ok_and(|examples| examples.len() > 0)
-    }));
+
+    let examples = package
+        .layers
+        .iter()
+        .map(|layer| layer.join(".up/examples.yaml"))
+        .find(|file| file.is_file());
+    let examples = fs::read_to_string(examples.expect("it has a layer of examples")).expect("it is readable");
+    let examples = documents(&examples);
+    assert!(!examples.is_empty());
+    assert_eq!(
+        kinds(&examples),
+        ["planapulse.com/v1alpha1 PLANAClient".to_owned()].into()
+    );
 }
 
 #[test]

@@ -107,8 +107,9 @@ enum Part {
     List,
 }
 
-/// Whether a field that should be there once is there twice, or a group is there: the two places where we differ
-/// from prost on purpose. Written without our reader; gives up at the first byte that is wrong.
+/// Whether one of the three things is in there where we differ from prost on purpose: a field twice that should be
+/// there once, a group, and a map's field of another wire type. Written without our reader; gives up at the first byte
+/// that is wrong.
 fn differs_on_purpose(mut bytes: &[u8], part: Part) -> bool {
     let mut seen = Vec::new();
     while let Ok((number, wire_type)) = decode_key(&mut bytes) {
@@ -122,6 +123,10 @@ fn differs_on_purpose(mut bytes: &[u8], part: Part) -> bool {
                 return true;
             }
             seen.push(single);
+        }
+        // prost takes a map's field for an entry whatever its wire type; other runtimes do not, and we refuse it.
+        if matches!(part, Part::Struct) && number == 1 && wire_type != WireType::LengthDelimited {
+            return true;
         }
         let length = match wire_type {
             WireType::Varint => {

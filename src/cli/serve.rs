@@ -1,18 +1,18 @@
 //! `function-odoo serve`: flags and environment to server settings.
 //!
 //! In: the flags and variables of the official SDKs for Go and Rust. Out: a running server, until it is told to stop. The
-//! server itself is [`function_odoo::function::server`].
+//! server itself is [`crate::function::server`].
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
+use crate::{
+    function::server::{self, Listen, Security, Settings},
+    telemetry::{self, Verbosity},
+};
 use anyhow::{Context as _, anyhow};
 use clap::{
     Args,
     builder::{FalseyValueParser, OsStringValueParser},
-};
-use function_odoo::{
-    function::server::{self, Listen, Security, Settings},
-    telemetry::{self, Verbosity},
 };
 use tracing::error;
 

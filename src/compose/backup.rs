@@ -1,11 +1,15 @@
 //! The tenant's nightly backups (`batch/v1` `CronJob`).
 
 use k8s_openapi::{
-    api::batch::v1::{CronJob, CronJobSpec, JobSpec, JobTemplateSpec},
+    api::batch::v1::{CronJob, CronJobSpec, JobTemplateSpec},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
-use crate::{blueprint::labels::labels, plan::backup_name, tenant::Tenant};
+use crate::{
+    blueprint::labels::labels,
+    plan::{BackupPlan, COPIED_SECRETS, backup_name},
+    tenant::Tenant,
+};
 
 /// A night that was missed by less is made up for. Without a limit Kubernetes stops after 100 missed starts.
 const STARTING_DEADLINE_SECONDS: i64 = 3600;
@@ -15,13 +19,16 @@ const FAILED_JOBS: i32 = 7;
 const SUCCESSFUL_JOBS: i32 = 3;
 
 /// The `CronJob` of a tenant.
-pub fn compose(tenant: &Tenant, spec: JobSpec) -> CronJob {
+pub fn compose(tenant: &Tenant, plan: &BackupPlan) -> CronJob {
+    let copied: Vec<_> = plan.copied.iter().map(|purpose| purpose.as_str()).collect();
+    let annotations = [(COPIED_SECRETS.to_owned(), copied.join(","))].into();
     let labels = labels(&tenant.slug, "backup");
     CronJob {
         metadata: ObjectMeta {
             name: Some(backup_name(&tenant.slug)),
             namespace: Some(tenant.backup.namespace.clone()),
             labels: Some(labels.clone()),
+            annotations: (!copied.is_empty()).then_some(annotations),
             ..ObjectMeta::default()
         },
         spec: Some(CronJobSpec {
@@ -37,7 +44,7 @@ pub fn compose(tenant: &Tenant, spec: JobSpec) -> CronJob {
                     labels: Some(labels),
                     ..ObjectMeta::default()
                 }),
-                spec: Some(spec),
+                spec: Some(plan.job.clone()),
             },
         }),
         status: None,

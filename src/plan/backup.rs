@@ -17,7 +17,12 @@ pub struct BackupPlan {
     pub job: JobSpec,
     /// Whether the `CronJob` is there.
     pub ready: bool,
+    /// What the Job uses copies of Secrets for; kept as an annotation.
+    pub copied: Vec<SecretPurpose>,
 }
+
+/// The annotation of a `CronJob` that says for which purposes its Jobs use the tenant's copies of Secrets.
+pub const COPIED_SECRETS: &str = "planapulse.com/copied-secrets";
 
 /// The backups, and their condition.
 pub struct BackupDecision {
@@ -49,6 +54,7 @@ pub fn plan(
         Some(BackupPlan {
             job: blueprint::backup(tenant, &secrets.names),
             ready: observed.backup.is_some(),
+            copied: secrets.copied(&tenant.backup.namespace),
         })
     };
     if let Some(view) = &observed.backup {
@@ -84,6 +90,12 @@ pub fn plan(
             condition: ConditionState::Waits(waiting),
         },
     }
+}
+
+/// Whether the Jobs of a `CronJob` use the tenant's copy of a Secret.
+pub fn names_copy(view: &BackupView, purpose: SecretPurpose) -> bool {
+    let copied = view.metadata.annotations.get(COPIED_SECRETS);
+    copied.is_some_and(|copied| copied.split(',').any(|word| word == purpose.as_str()))
 }
 
 fn condition(view: &BackupView, is_nightly: bool, now: Timestamp) -> ConditionState {

@@ -3,7 +3,7 @@
 //! A Job uses the platform's Secret when its namespace has it. Where there is none, the tenant gets a copy of its own:
 //! one copy for all tenants would belong to the first of them, and go when it goes.
 
-use super::{Question, Questions, WaitingOn, questions::full_name};
+use super::{Question, Questions, WaitingOn, backup, questions::full_name};
 use crate::{
     blueprint::SecretNames,
     function::wire::RawValue,
@@ -57,6 +57,15 @@ enum Source {
 }
 
 impl Secrets {
+    /// The purposes that the tenant has a copy for in a namespace.
+    pub fn copied(&self, namespace: &str) -> Vec<SecretPurpose> {
+        let of = |copy: &SecretCopy| match &copy.resource {
+            ResourceName::Secret(purpose, at) if at == namespace => Some(*purpose),
+            _ => None,
+        };
+        self.copies.iter().filter_map(of).collect()
+    }
+
     /// Whether the purposes, and the login of the image registry, can be served in a namespace.
     pub fn check(&self, purposes: &[SecretPurpose], namespace: &str) -> Result<(), WaitingOn> {
         let missing = self.missing.iter().find(|(purpose, at, _)| {
@@ -111,7 +120,13 @@ fn needs(tenant: &Tenant, observed: &Observed) -> Vec<Need> {
     let control = &tenant.jobs.namespace;
     let init_done = observed.is_recorded(Step::TenantInit);
     let smoke_done = observed.is_recorded(Step::TenantSmoke);
-    let backup_there = observed.backup.is_some();
+    // The schedule goes on naming a copy, so one that somebody deleted must be found missing and made again.
+    let backup_there = |purpose| {
+        observed
+            .backup
+            .as_ref()
+            .is_some_and(|backup| !backup::names_copy(backup, purpose))
+    };
     let mut needs = Vec::new();
     let mut add = |purpose, source: Option<&SecretName>, namespace: &String, settled| {
         needs.extend(source.map(|source| Need {
@@ -140,13 +155,13 @@ fn needs(tenant: &Tenant, observed: &Observed) -> Vec<Need> {
         SecretPurpose::Database,
         Some(&tenant.server.secret),
         &tenant.backup.namespace,
-        backup_there,
+        backup_there(SecretPurpose::Database),
     );
     add(
         SecretPurpose::Store,
         Some(&tenant.backup.store_secret),
         &tenant.backup.namespace,
-        backup_there,
+        backup_there(SecretPurpose::Store),
     );
     let pull = tenant.jobs.pull_secret.as_ref();
     add(
@@ -155,7 +170,12 @@ fn needs(tenant: &Tenant, observed: &Observed) -> Vec<Need> {
         &tenant.release.namespace,
         init_done && smoke_done,
     );
-    add(SecretPurpose::Pull, pull, &tenant.backup.namespace, backup_there);
+    add(
+        SecretPurpose::Pull,
+        pull,
+        &tenant.backup.namespace,
+        backup_there(SecretPurpose::Pull),
+    );
     add(SecretPurpose::Pull, pull, control, all_notices_done);
     let matrix = notices.matrix.as_ref().map(|matrix| &matrix.secret);
     add(

@@ -15,17 +15,10 @@ use prometheus_client::{
 };
 use tonic::Code;
 
-use crate::function::proto::v1::Severity;
+use crate::{api::plana_client, function::proto::v1::Severity};
 
-/// The composite kinds of this function; any other is counted as [`OTHER_KIND`].
-const KINDS: [&str; 6] = [
-    "PLANAClient",
-    "TenantEnvironment",
-    "TemplateSnapshot",
-    "TenantUpgrade",
-    "EnvironmentRestore",
-    "EnvironmentBackup",
-];
+/// The composite kinds of this function; any other is counted as [`OTHER_KIND`], so that no caller can make series.
+const KINDS: [&str; 1] = [plana_client::KIND];
 const OTHER_KIND: &str = "other";
 
 /// The Go SDK's buckets, in seconds.

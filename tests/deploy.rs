@@ -1,0 +1,154 @@
+//! The manifest beside the packages: what Crossplane and people may do, and how the function runs.
+//!
+//! In: `deploy/function-odoo.yaml`, the goldens (all that the function ever composes) and the Dockerfile. That the
+//! objects fit their schemas is checked with the real command line, in `packages_real.rs`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// What Crossplane asks for before it watches a composed kind.
+const VERBS: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "delete"];
+
+/// Groups that Crossplane's own role, and its RBAC manager for the kinds of packages, already grant.
+const GRANTED_BY_CROSSPLANE: [&str; 4] = [
+    "",
+    "planapulse.com",
+    "postgresql.sql.crossplane.io",
+    "protection.crossplane.io",
+];
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("the file is in the repository")
+}
+
+fn documents(path: &Path) -> Vec<Value> {
+    let text = read(path);
+    let documents = serde_yaml::Deserializer::from_str(&text).map(Value::deserialize);
+    documents
+        .map(|document| document.expect("it is YAML"))
+        .filter(|document| !document.is_null())
+        .collect()
+}
+
+fn manifest(kind: &str, name: &str) -> Value {
+    let objects = documents(&Path::new(ROOT).join("deploy/function-odoo.yaml"));
+    let found = objects
+        .into_iter()
+        .find(|object| object["kind"] == kind && object["metadata"]["name"] == name);
+    found.expect("the manifest holds it")
+}
+
+/// What a role grants: the verbs of every group and resource.
+fn rights(role: &str) -> BTreeMap<(String, String), BTreeSet<String>> {
+    let words = |list: &Value| -> Vec<String> {
+        serde_json::from_value(list.clone()).expect("a rule is made of lists of words")
+    };
+    let role = manifest("ClusterRole", role);
+    let mut rights = BTreeMap::new();
+    for rule in role["rules"].as_array().expect("a role has rules") {
+        for group in words(&rule["apiGroups"]) {
+            for resource in words(&rule["resources"]) {
+                let verbs: &mut BTreeSet<_> = rights.entry((group.clone(), resource)).or_default();
+                verbs.extend(words(&rule["verbs"]));
+            }
+        }
+    }
+    rights
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the folder is in the repository");
+    let paths = entries.map(|entry| entry.expect("it is readable").path());
+    paths
+        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .collect()
+}
+
+/// Group and resource of every object in here.
+fn collect_resources(value: &Value, into: &mut BTreeSet<(String, String)>) {
+    if let (Some(version), Some(kind)) = (value["apiVersion"].as_str(), value["kind"].as_str()) {
+        let group = version.split_once('/').map_or("", |(group, _)| group);
+        into.insert((group.to_owned(), format!("{}s", kind.to_lowercase())));
+    }
+    match value {
+        Value::Object(fields) => fields.values().for_each(|field| collect_resources(field, into)),
+        Value::Array(entries) => entries.iter().for_each(|entry| collect_resources(entry, into)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn names(words: &[&str]) -> BTreeSet<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+#[test]
+fn crossplane_may_do_all_it_must_with_every_kind_that_we_compose() {
+    let role = "function-odoo:aggregate-to-crossplane";
+    let labels = &manifest("ClusterRole", role)["metadata"]["labels"];
+    assert_eq!(labels["rbac.crossplane.io/aggregate-to-crossplane"], "true");
+
+    let mut composed = BTreeSet::new();
+    for file in files(&Path::new(ROOT).join("tests/golden")) {
+        for answer in documents(&file) {
+            collect_resources(&answer, &mut composed);
+        }
+    }
+    composed.retain(|(group, _)| !GRANTED_BY_CROSSPLANE.contains(&group.as_str()));
+    assert!(
+        composed.contains(&("batch".to_owned(), "jobs".to_owned())),
+        "{composed:?}"
+    );
+
+    let rights = rights(role);
+    for (group, resource) in composed {
+        for resource in [resource.clone(), format!("{resource}/status")] {
+            let verbs = rights.get(&(group.clone(), resource.clone()));
+            assert_eq!(verbs, Some(&names(&VERBS)), "{resource}.{group}");
+        }
+    }
+}
+
+#[test]
+fn creators_may_write_clients_but_neither_delete_them_nor_write_their_status() {
+    let clients = |resource: &str| ("planapulse.com".to_owned(), resource.to_owned());
+    let expected = BTreeMap::from([
+        (
+            clients("planaclients"),
+            names(&["get", "list", "watch", "create", "update", "patch"]),
+        ),
+        (clients("planaclients/status"), names(&["get"])),
+    ]);
+    assert_eq!(rights("planaclient-creator"), expected);
+}
+
+#[test]
+fn the_function_runs_restricted_as_the_user_of_the_image() {
+    let config = manifest("DeploymentRuntimeConfig", "function-odoo");
+    let pod = &config["spec"]["deploymentTemplate"]["spec"]["template"]["spec"];
+    let containers = pod["containers"].as_array().expect("a pod has containers");
+    assert_eq!(containers.len(), 1);
+    // Crossplane's name for it; under another it would add a second container.
+    assert_eq!(containers[0]["name"], "package-runtime");
+
+    let context = &containers[0]["securityContext"];
+    assert_eq!(context["allowPrivilegeEscalation"], false);
+    assert_eq!(context["readOnlyRootFilesystem"], true);
+    assert_eq!(context["runAsNonRoot"], true);
+    assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}));
+    assert_eq!(context["seccompProfile"], json!({"type": "RuntimeDefault"}));
+
+    let dockerfile = read(&Path::new(ROOT).join("Dockerfile"));
+    let user = format!("USER {}:{}\n", context["runAsUser"], context["runAsGroup"]);
+    assert!(dockerfile.contains(&user), "{user}");
+    let metrics = &containers[0]["ports"][0];
+    assert_eq!(metrics["name"], "metrics");
+    assert!(dockerfile.contains(&format!("EXPOSE 9443 {}\n", metrics["containerPort"])));
+}

@@ -1,0 +1,117 @@
+//! What the documents promise: flags, links, and examples that work.
+
+#[path = "common/openapi.rs"]
+mod openapi;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use function_odoo::api::check;
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|error| unreachable!("{path}: {error}"))
+}
+
+/// The flags of the program and their defaults, as its help tells them.
+fn flags() -> BTreeMap<String, Option<String>> {
+    let output = Command::new(env!("CARGO_BIN_EXE_function-odoo"))
+        .arg("--help")
+        .output()
+        .expect("it starts");
+    let help = String::from_utf8(output.stdout).expect("help is text");
+    let mut flags = BTreeMap::new();
+    let mut last = None;
+    for line in help.lines().skip_while(|line| !line.starts_with("Options:")) {
+        let word = line.split_whitespace().find(|word| word.starts_with("--"));
+        let is_entry = line.trim_start().starts_with('-');
+        if let (true, Some(word)) = (is_entry, word) {
+            last = Some(word.to_owned());
+            flags.insert(word.to_owned(), None);
+        }
+        if let (Some(flag), Some((_, rest))) = (&last, line.split_once("[default: ")) {
+            flags.insert(flag.clone(), rest.split(']').next().map(str::to_owned));
+        }
+    }
+    flags.retain(|flag, _| flag != "--help" && flag != "--version");
+    flags
+}
+
+#[test]
+fn the_readme_lists_the_flags_with_their_defaults() {
+    let flags = flags();
+    assert!(flags.contains_key("--address"), "{flags:?}");
+    let mut listed = BTreeMap::new();
+    for line in read("README.md").lines().filter(|line| line.starts_with("| `--")) {
+        let cells: Vec<_> = line
+            .split('|')
+            .map(|cell| cell.trim().trim_matches('`'))
+            .collect();
+        listed.insert(
+            cells[1].to_owned(),
+            Some(cells[3].to_owned()).filter(|default| !default.is_empty()),
+        );
+    }
+    assert_eq!(listed, flags);
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let mut documents = vec![
+        PathBuf::from("README.md"),
+        "CONTRIBUTING.md".into(),
+        "CHANGELOG.md".into(),
+    ];
+    let docs = fs::read_dir(Path::new(ROOT).join("docs")).expect("there are documents");
+    documents.extend(docs.map(|entry| Path::new("docs").join(entry.expect("an entry").file_name())));
+    let mut links = 0;
+    for document in documents {
+        let text = read(&document.display().to_string());
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.starts_with("http") {
+                continue;
+            }
+            links += 1;
+            let path = Path::new(ROOT)
+                .join(document.parent().expect("it is in a folder"))
+                .join(target);
+            assert!(path.exists(), "{}: {target}", document.display());
+        }
+    }
+    assert!(links > 5, "links are found: {links}");
+}
+
+#[test]
+fn the_client_in_the_readme_is_the_starter_example() {
+    let readme = read("README.md");
+    let block = readme
+        .split("```yaml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("there is one");
+    let shown: Value = serde_yaml::from_str(block).expect("it is YAML");
+    let example: Value = serde_yaml::from_str(&read("examples/starter/xr.yaml")).expect("it is YAML");
+    assert_eq!(shown, example);
+    assert_eq!(openapi::problems(&shown), Vec::<String>::new());
+}
+
+#[test]
+fn example_platforms_and_clients_have_no_problems() {
+    for name in ["platform-plana", "platform-small"] {
+        let platform: Value =
+            serde_yaml::from_str(&read(&format!("examples/{name}.yaml"))).expect("it is YAML");
+        assert_eq!(check::platform_problems(&platform), [], "{name}");
+        assert_eq!(openapi::problems(&platform), Vec::<String>::new(), "{name}");
+    }
+    for name in ["starter", "pro", "enterprise"] {
+        let client: Value =
+            serde_yaml::from_str(&read(&format!("examples/{name}/xr.yaml"))).expect("it is YAML");
+        assert_eq!(openapi::problems(&client), Vec::<String>::new(), "{name}");
+    }
+}
