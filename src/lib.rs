@@ -11,6 +11,27 @@
 //!                                                      v
 //! response <------------------------------- function::write
 //! ```
+//!
+//! What a module may use of the others; `tests/layers.rs` holds it to that. The core is everything but `cli`,
+//! `telemetry` and `function::server`: it has no clock, environment, randomness, files, network or log.
+//!
+//! | module | may use |
+//! |---|---|
+//! | `names` | |
+//! | `defaults` | |
+//! | `contract` | |
+//! | `telemetry` | |
+//! | `api` | `defaults` |
+//! | `observed` | `names` `contract` `api::plana_client` `function::wire::RawValue` |
+//! | `tenant` | `names` `defaults` `api` |
+//! | `blueprint` | `names` `defaults` `contract` `tenant` |
+//! | `plan` | `names` `defaults` `tenant` `observed` `blueprint` `api::plana_client` `function::wire::RawValue` |
+//! | `compose` | `names` `defaults` `tenant` `blueprint` `plan` `api::API_VERSION` `api::plana_client` `function::wire::RawValue` |
+//! | `status` | `names` `tenant` `observed` `plan` `api::plana_client` |
+//! | `function` | `names` `tenant` `observed` `plan` `compose` `status` `api` |
+//! | `function::wire` | `function::proto` |
+//! | `function::server` | `function` `api::plana_client` |
+//! | `cli` | `function` `telemetry` `api` |
 
 pub mod api;
 pub mod blueprint;

@@ -90,6 +90,22 @@ pub enum TroubleKind {
     Other,
 }
 
+impl TroubleKind {
+    /// All kinds.
+    pub const ALL: [Self; 10] = [
+        Self::TemplateMissing,
+        Self::TemplateInUse,
+        Self::PermissionDenied,
+        Self::RoleMissing,
+        Self::CloneTimedOut,
+        Self::CreationUncertain,
+        Self::Lost,
+        Self::NotConfigured,
+        Self::Paused,
+        Self::Other,
+    ];
+}
+
 /// What provider-sql writes into errors, and what it means. The first that fits counts.
 const SIGNS: [(&str, TroubleKind); 9] = [
     ("external-create-pending", TroubleKind::CreationUncertain),

@@ -70,6 +70,11 @@ pub enum FailureKind {
     TimedOut,
 }
 
+impl FailureKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Failed, Self::Refused, Self::TimedOut];
+}
+
 impl JobView {
     /// How the Job stands.
     #[must_use]

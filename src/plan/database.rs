@@ -57,7 +57,7 @@ pub fn plan(
     }
     Ok(DatabasePlan {
         policies: policies(tenant, observed),
-        ready: is_available(observed).is_ok(),
+        ready: is_available(observed),
     })
 }
 
@@ -78,11 +78,11 @@ fn policies(tenant: &Tenant, observed: &Observed) -> Policies {
     }
 }
 
-/// Open once the database is there.
-pub fn is_available(observed: &Observed) -> Result<(), WaitingOn> {
+/// Whether the database is there.
+pub fn is_available(observed: &Observed) -> bool {
     match observed.database.as_ref().map(DatabaseView::state) {
-        Some(DatabaseState::Available) => Ok(()),
-        Some(DatabaseState::Creating | DatabaseState::Stuck(_)) | None => Err(WaitingOn::DatabaseNotReady),
+        Some(DatabaseState::Available) => true,
+        Some(DatabaseState::Creating | DatabaseState::Stuck(_)) | None => false,
     }
 }
 

@@ -33,7 +33,8 @@ pub fn plan(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Plan {
 
     let guard = guard::plan(tenant, observed);
     let database = database::plan(tenant, observed, &mut questions);
-    let init = init(&context, &mut questions);
+    let database_trouble = database::trouble(tenant, observed, &database);
+    let init = init(&context, database_trouble.clone(), &mut questions);
     let published = init
         .gate(Step::TenantInit)
         .and_then(|()| database::is_released(observed));
@@ -46,7 +47,7 @@ pub fn plan(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Plan {
     let smoke = StepPlan::new(Step::TenantSmoke, &context, accepted, &mut questions);
     let notices = notices::plan(&context, &smoke.gate(Step::TenantSmoke), &mut questions);
 
-    let database_state = database_condition(tenant, observed, &database, &init);
+    let database_state = database_condition(tenant, database_trouble, &init);
     let mut conditions = BTreeMap::from([
         (ConditionType::FilestoreReady, filestore_condition(tenant, &init)),
         (ConditionType::DatabaseReady, database_state),
@@ -85,20 +86,16 @@ pub fn plan(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Plan {
     }
 }
 
-fn init(context: &Context<'_>, questions: &mut Questions) -> StepPlan {
+fn init(context: &Context<'_>, database: Option<WaitingOn>, questions: &mut Questions) -> StepPlan {
     let namespace = &context.tenant.release.namespace;
-    let gate = database::is_available(context.observed)
+    let gate = database
+        .map_or(Ok(()), Err)
         .and_then(|()| context.secrets.check(&[SecretPurpose::Database], namespace));
     StepPlan::new(Step::TenantInit, context, gate, questions)
 }
 
-fn database_condition(
-    tenant: &Tenant,
-    observed: &Observed,
-    exists: &Result<database::DatabasePlan, WaitingOn>,
-    init: &StepPlan,
-) -> ConditionState {
-    if let Some(waiting) = database::trouble(tenant, observed, exists) {
+fn database_condition(tenant: &Tenant, trouble: Option<WaitingOn>, init: &StepPlan) -> ConditionState {
+    if let Some(waiting) = trouble {
         return ConditionState::Waits(waiting);
     }
     match &init.progress {
@@ -173,7 +170,7 @@ fn phase(
         (false, true, ..) => Phase::Running,
         (false, false, true, _) => Phase::Degraded,
         (false, false, false, true) => Phase::Blocked,
-        (false, false, false, false) if database::is_available(observed).is_ok() => Phase::Initializing,
+        (false, false, false, false) if database::is_available(observed) => Phase::Initializing,
         (false, false, false, false) => Phase::Provisioning,
     }
 }

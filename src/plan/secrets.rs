@@ -116,90 +116,46 @@ pub fn plan(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> 
 }
 
 fn needs(tenant: &Tenant, observed: &Observed) -> Vec<Need> {
+    use SecretPurpose::{Database, Erp, Events, Matrix, Portal, Pull, Store};
+    use Step::{ErpCallback, EventPublish, PortalNotify, RoomCreate, TenantInit, TenantSmoke};
     let notices = &tenant.notices;
-    let control = &tenant.jobs.namespace;
-    let init_done = observed.is_recorded(Step::TenantInit);
-    let smoke_done = observed.is_recorded(Step::TenantSmoke);
+    let (release, control) = (&tenant.release.namespace, &tenant.jobs.namespace);
+    let nightly = &tenant.backup.namespace;
     // The schedule goes on naming a copy, so one that somebody deleted must be found missing and made again.
-    let backup_there = |purpose| {
-        observed
-            .backup
-            .as_ref()
-            .is_some_and(|backup| !backup::names_copy(backup, purpose))
+    let scheduled = |purpose| {
+        let view = observed.backup.as_ref();
+        view.is_some_and(|view| !backup::names_copy(view, purpose))
     };
-    let mut needs = Vec::new();
-    let mut add = |purpose, source: Option<&SecretName>, namespace: &String, settled| {
-        needs.extend(source.map(|source| Need {
+    let done = |steps: &[Step]| steps.iter().all(|step| observed.is_recorded(*step));
+    let told = [RoomCreate, PortalNotify, ErpCallback, EventPublish];
+    let login = Some(&tenant.server.secret);
+    let store = Some(&tenant.backup.store_secret);
+    let pull = tenant.jobs.pull_secret.as_ref();
+    let matrix = notices.matrix.as_ref().map(|matrix| &matrix.secret);
+    let portal = notices.portal.as_ref().and_then(|portal| portal.secret.as_ref());
+    let erp = notices.erp.as_ref().and_then(|erp| erp.secret.as_ref());
+    let events = notices.events.as_ref().and_then(|events| events.secret.as_ref());
+    let all = [
+        (Database, login, release, done(&[TenantInit])),
+        (Database, login, nightly, scheduled(Database)),
+        (Store, store, nightly, scheduled(Store)),
+        (Pull, pull, release, done(&[TenantInit, TenantSmoke])),
+        (Pull, pull, nightly, scheduled(Pull)),
+        (Pull, pull, control, done(&told)),
+        (Matrix, matrix, control, done(&[RoomCreate])),
+        (Portal, portal, control, done(&[PortalNotify])),
+        (Erp, erp, control, done(&[ErpCallback])),
+        (Events, events, control, done(&[EventPublish])),
+    ];
+    let need = |(purpose, source, namespace, settled): (_, Option<&SecretName>, &String, _)| {
+        Some(Need {
             purpose,
-            source: source.clone(),
+            source: source?.clone(),
             namespace: namespace.clone(),
             settled,
-        }));
+        })
     };
-    let notice_done = |step| observed.is_recorded(step);
-    let all_notices_done = [
-        Step::RoomCreate,
-        Step::PortalNotify,
-        Step::ErpCallback,
-        Step::EventPublish,
-    ]
-    .into_iter()
-    .all(notice_done);
-    add(
-        SecretPurpose::Database,
-        Some(&tenant.server.secret),
-        &tenant.release.namespace,
-        init_done,
-    );
-    add(
-        SecretPurpose::Database,
-        Some(&tenant.server.secret),
-        &tenant.backup.namespace,
-        backup_there(SecretPurpose::Database),
-    );
-    add(
-        SecretPurpose::Store,
-        Some(&tenant.backup.store_secret),
-        &tenant.backup.namespace,
-        backup_there(SecretPurpose::Store),
-    );
-    let pull = tenant.jobs.pull_secret.as_ref();
-    add(
-        SecretPurpose::Pull,
-        pull,
-        &tenant.release.namespace,
-        init_done && smoke_done,
-    );
-    add(
-        SecretPurpose::Pull,
-        pull,
-        &tenant.backup.namespace,
-        backup_there(SecretPurpose::Pull),
-    );
-    add(SecretPurpose::Pull, pull, control, all_notices_done);
-    let matrix = notices.matrix.as_ref().map(|matrix| &matrix.secret);
-    add(
-        SecretPurpose::Matrix,
-        matrix,
-        control,
-        notice_done(Step::RoomCreate),
-    );
-    let portal = notices.portal.as_ref().and_then(|portal| portal.secret.as_ref());
-    add(
-        SecretPurpose::Portal,
-        portal,
-        control,
-        notice_done(Step::PortalNotify),
-    );
-    let erp = notices.erp.as_ref().and_then(|erp| erp.secret.as_ref());
-    add(SecretPurpose::Erp, erp, control, notice_done(Step::ErpCallback));
-    let events = notices.events.as_ref().and_then(|events| events.secret.as_ref());
-    add(
-        SecretPurpose::Events,
-        events,
-        control,
-        notice_done(Step::EventPublish),
-    );
+    let mut needs: Vec<_> = all.into_iter().filter_map(need).collect();
     // The same Secret for the same purpose in the same namespace, when namespaces coincide, is one need.
     needs.sort_by(|one, other| (one.purpose, &one.namespace).cmp(&(other.purpose, &other.namespace)));
     needs.dedup_by(|later, first| {

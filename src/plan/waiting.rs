@@ -3,6 +3,8 @@
 //! A variant's name is the reason of the condition that shows it, so documents, code, status and alerts share one
 //! word. The message says what was seen and, where somebody has to do something, what.
 
+use std::collections::BTreeSet;
+
 use crate::{
     names::Step,
     observed::{
@@ -40,8 +42,6 @@ pub enum WaitingOn {
     },
     /// The step before this one is not done.
     StepNotDone(Step),
-    /// The database is not there yet.
-    DatabaseNotReady,
     /// provider-sql has not yet seen that it may only look at the database.
     DatabaseNotReleased,
     /// A Job runs.
@@ -107,6 +107,78 @@ pub struct TakenName {
     pub owner: Option<String>,
 }
 
+/// Kinds whose names are the same for everybody, and so may be taken.
+const NAMED_KINDS: [&str; 4] = ["Database", "HTTPRoute", "CronJob", "Job"];
+
+/// Every reason that something can wait for, in one word: what documents and alerts have to know.
+#[must_use]
+pub fn reasons() -> BTreeSet<String> {
+    everything().iter().map(WaitingOn::reason).collect()
+}
+
+/// Something of everything that can be waited for.
+fn everything() -> Vec<WaitingOn> {
+    let text = String::new;
+    let failure = |kind| JobFailure {
+        kind,
+        reason: text(),
+        message: text(),
+    };
+    let mut all = vec![
+        WaitingOn::LookupPending(text()),
+        WaitingOn::DatabaseCreating(text()),
+        WaitingOn::SecretMissing {
+            name: text(),
+            namespace: text(),
+            source: text(),
+        },
+        WaitingOn::StepNotDone(Step::TenantInit),
+        WaitingOn::StepNotDone(Step::TenantSmoke),
+        WaitingOn::DatabaseNotReleased,
+        WaitingOn::GatewayApiMissing,
+        WaitingOn::RoutePending(text()),
+        WaitingOn::RouteRefused {
+            gateway: text(),
+            reason: text(),
+            message: text(),
+        },
+        WaitingOn::BackupCreating,
+        WaitingOn::BackupOverdue(None),
+        WaitingOn::UpgradeRequired {
+            serving: 0,
+            wanted: 1,
+        },
+        WaitingOn::RestoreRequired {
+            serving: 1,
+            wanted: 0,
+        },
+        WaitingOn::GuardCreating,
+        WaitingOn::DeletionRefused,
+        WaitingOn::DeletionReleased,
+    ];
+    all.extend(TroubleKind::ALL.map(|kind| {
+        WaitingOn::Database(DatabaseTrouble {
+            kind,
+            message: text(),
+        })
+    }));
+    for kind in NAMED_KINDS {
+        let (name, owner) = (text(), None);
+        all.push(WaitingOn::NameTaken(TakenName { kind, name, owner }));
+        all.push(WaitingOn::BeingDeleted { kind, name: text() });
+    }
+    for step in Step::ALL {
+        all.push(WaitingOn::JobRunning(step, text()));
+        all.push(WaitingOn::JobReplacing(step, text()));
+        all.extend(FailureKind::ALL.map(|kind| WaitingOn::JobFailed {
+            step,
+            job: text(),
+            failure: failure(kind),
+        }));
+    }
+    all
+}
+
 impl WaitingOn {
     /// The reason, in one word.
     #[must_use]
@@ -119,7 +191,6 @@ impl WaitingOn {
             Self::BeingDeleted { kind, .. } => format!("{kind}BeingDeleted"),
             Self::SecretMissing { .. } => "SecretMissing".to_owned(),
             Self::StepNotDone(step) => format!("{}NotDone", step.reason_word()),
-            Self::DatabaseNotReady => "DatabaseNotReady".to_owned(),
             Self::DatabaseNotReleased => "DatabaseNotReleased".to_owned(),
             Self::JobRunning(step, _) => format!("{}Running", step.reason_word()),
             Self::JobReplacing(step, _) => format!("{}Replacing", step.reason_word()),
@@ -157,7 +228,6 @@ impl WaitingOn {
                 "the Secret {name} is in neither namespace {namespace} nor {source}; put it into {source}, from where it is copied"
             ),
             Self::StepNotDone(step) => format!("waiting for {}", step.as_str()),
-            Self::DatabaseNotReady => "waiting for the database".to_owned(),
             Self::DatabaseNotReleased => "waiting until provider-sql may only look at the database".to_owned(),
             Self::JobRunning(_, job) => format!("the Job {job} runs"),
             Self::JobReplacing(_, job) => format!("the Job {job} failed and makes room for one with the new settings"),
@@ -211,7 +281,6 @@ impl WaitingOn {
             | Self::BeingDeleted { .. }
             | Self::DatabaseCreating(_)
             | Self::StepNotDone(_)
-            | Self::DatabaseNotReady
             | Self::DatabaseNotReleased
             | Self::JobRunning(..)
             | Self::JobReplacing(..)
@@ -309,5 +378,46 @@ fn way_out(kind: TroubleKind) -> &'static str {
         TroubleKind::NotConfigured => "provider-sql has no ProviderConfig for the server; create it",
         TroubleKind::Paused => "the Database is paused; remove its annotation crossplane.io/paused",
         TroubleKind::Other => "provider-sql cannot do its work",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Does not compile until a new variant is here, and fails until it is in the list.
+    fn number(waiting: &WaitingOn) -> usize {
+        match waiting {
+            WaitingOn::LookupPending(_) => 0,
+            WaitingOn::DatabaseCreating(_) => 1,
+            WaitingOn::Database(_) => 2,
+            WaitingOn::NameTaken(_) => 3,
+            WaitingOn::BeingDeleted { .. } => 4,
+            WaitingOn::SecretMissing { .. } => 5,
+            WaitingOn::StepNotDone(_) => 6,
+            WaitingOn::DatabaseNotReleased => 7,
+            WaitingOn::JobRunning(..) => 8,
+            WaitingOn::JobReplacing(..) => 9,
+            WaitingOn::JobFailed { .. } => 10,
+            WaitingOn::GatewayApiMissing => 11,
+            WaitingOn::RoutePending(_) => 12,
+            WaitingOn::RouteRefused { .. } => 13,
+            WaitingOn::BackupCreating => 14,
+            WaitingOn::BackupOverdue(_) => 15,
+            WaitingOn::UpgradeRequired { .. } => 16,
+            WaitingOn::RestoreRequired { .. } => 17,
+            WaitingOn::GuardCreating => 18,
+            WaitingOn::DeletionRefused => 19,
+            WaitingOn::DeletionReleased => 20,
+        }
+    }
+
+    #[test]
+    fn every_kind_of_waiting_is_in_the_list_of_reasons() {
+        let numbers: BTreeSet<_> = everything().iter().map(number).collect();
+        assert!(numbers.into_iter().eq(0..21));
+        let waits = everything();
+        assert_eq!(reasons().len(), waits.len(), "no two share a word");
+        assert!(waits.iter().all(|waiting| !waiting.message().is_empty()));
     }
 }

@@ -152,6 +152,7 @@ fn a_name_that_is_taken_is_left_alone_and_named() {
             "acme.planapulse.app",
             "DatabaseReady",
             "database",
+            "DatabaseNameTaken",
         ),
         (
             "gateway.networking.k8s.io/v1",
@@ -160,6 +161,7 @@ fn a_name_that_is_taken_is_left_alone_and_named() {
             "acme",
             "RouteReady",
             "route-18",
+            "HTTPRouteNameTaken",
         ),
         (
             "batch/v1",
@@ -168,6 +170,7 @@ fn a_name_that_is_taken_is_left_alone_and_named() {
             "acme-backup",
             "BackupScheduled",
             "backup",
+            "CronJobNameTaken",
         ),
         (
             "batch/v1",
@@ -176,9 +179,10 @@ fn a_name_that_is_taken_is_left_alone_and_named() {
             "matrix-room-create-acme-23",
             "SupportRoomReady",
             "room-create",
+            "JobNameTaken",
         ),
     ];
-    for (api_version, kind, namespace, name, condition, resource) in taken {
+    for (api_version, kind, namespace, name, condition, resource, reason) in taken {
         for owner in [None, Some("Deployment other")] {
             let mut object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}});
             if let Some(namespace) = namespace {
@@ -192,7 +196,7 @@ fn a_name_that_is_taken_is_left_alone_and_named() {
             cluster.others.push(object);
             cluster.provision_what_can_be();
             let response = cluster.settle();
-            assert_eq!(cluster.reason(condition), format!("{kind}NameTaken"));
+            assert_eq!(cluster.reason(condition), reason);
             let full_name = namespace.map_or(name.to_owned(), |namespace| format!("{namespace}/{name}"));
             let beginning = format!(
                 "a {kind} {full_name} exists already and is managed by {}; it is left alone",
@@ -533,4 +537,18 @@ fn an_adopted_database_is_only_looked_at_from_the_beginning() {
     let status = &desired_composite(&response)["status"];
     assert_eq!(status["databaseMarker"], "0b5c-acme");
     assert_eq!(status["database"]["origin"], "Adopted");
+}
+
+#[test]
+fn nothing_is_published_before_provider_sql_only_looks() {
+    let mut cluster = initialising();
+    cluster.job_completes("tenant-init");
+    cluster.reconcile();
+    cluster.object("database")["spec"]["managementPolicies"] = json!(["Observe", "Create"]);
+    cluster.reconcile();
+    assert_eq!(cluster.reason("RouteReady"), "DatabaseNotReleased");
+    assert_eq!(cluster.reason("BackupScheduled"), "DatabaseNotReleased");
+    assert!(!cluster.composed.contains_key("route-18") && !cluster.composed.contains_key("backup"));
+    cluster.settle();
+    assert!(cluster.composed.contains_key("route-18") && cluster.composed.contains_key("backup"));
 }
