@@ -24,7 +24,7 @@ const EVENTS: [(&str, Event); 16] = [
     ("route accepted", |cluster, _| route(cluster, "True")),
     ("route refused", |cluster, _| route(cluster, "False")),
     ("status lost", |cluster, _| {
-        cluster.composite["status"] = json!({})
+        cluster.composite["status"] = json!({});
     }),
     ("secret vanishes", secret_vanishes),
     ("secrets appear", |cluster, _| cluster.others = platform_secrets()),
@@ -32,10 +32,10 @@ const EVENTS: [(&str, Event); 16] = [
     ("spec changed", spec_changed),
     ("protection changed", protection_changed),
     ("deletion attempted", |cluster, _| {
-        cluster.composite["metadata"]["annotations"] = json!({ATTEMPT: "Background"})
+        cluster.composite["metadata"]["annotations"] = json!({ATTEMPT: "Background"});
     }),
     ("attempt taken back", |cluster, _| {
-        cluster.composite["metadata"]["annotations"] = json!({})
+        cluster.composite["metadata"]["annotations"] = json!({});
     }),
 ];
 

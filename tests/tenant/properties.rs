@@ -6,18 +6,12 @@ use std::{
 };
 
 use function_odoo::{
-    api::platform::Platform,
-    compose,
-    contract::{self, Command},
     function::{
         self, NOW_CONTEXT_KEY,
         proto::v1::{Ready, RunFunctionRequest, RunFunctionResponse},
         wire,
     },
-    names::{ResourceName, SecretPurpose, Step},
-    observed::Observed,
-    plan::{self, invariants},
-    tenant::{Identity, Living, Tenant, resolve::resolve},
+    names::{ResourceName, Step},
 };
 use jiff::Timestamp;
 use proptest::{prelude::*, sample::Index};
@@ -26,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     any::{any_change, any_json, changed},
-    cluster::{Cluster, NOW, desired, desired_composite, example, is_fatal, plana, platform_secrets, run},
+    cluster::{Cluster, desired, desired_composite, example, is_fatal, plana, platform_secrets, run},
     full,
 };
 
@@ -59,25 +53,25 @@ fn moments(name: &str) -> Vec<RunFunctionRequest> {
     then(&mut cluster, &|cluster| cluster.database_is_stuck("pq: (55006)"));
     then(&mut cluster, &Cluster::database_is_ready);
     then(&mut cluster, &|cluster| {
-        cluster.job_fails("tenant-init", "BackoffLimitExceeded", "")
+        cluster.job_fails("tenant-init", "BackoffLimitExceeded", "");
     });
     then(&mut cluster, &|cluster| cluster.job_completes("tenant-init"));
     then(&mut cluster, &|cluster| {
-        cluster.route_is("route-18", "False", "NotAllowedByListeners", "")
+        cluster.route_is("route-18", "False", "NotAllowedByListeners", "");
     });
     then(&mut cluster, &accepted);
     then(&mut cluster, &|cluster| cluster.job_completes("tenant-smoke"));
     then(&mut cluster, &|cluster| {
-        cluster.job_fails("portal-notify", "DeadlineExceeded", "")
+        cluster.job_fails("portal-notify", "DeadlineExceeded", "");
     });
     then(&mut cluster, &|cluster| cluster.job_completes("event-publish"));
     then(&mut cluster, &Cluster::provision_what_can_be);
     then(&mut cluster, &|cluster| {
-        cluster.composite["spec"]["odooVersion"] = json!("19")
+        cluster.composite["spec"]["odooVersion"] = json!("19");
     });
     then(&mut cluster, &lost);
     then(&mut cluster, &|cluster| {
-        cluster.composite["metadata"]["annotations"] = json!({ATTEMPT: "Background"})
+        cluster.composite["metadata"]["annotations"] = json!({ATTEMPT: "Background"});
     });
     then(&mut cluster, &protection);
     noted
@@ -194,284 +188,6 @@ fn check(request: &RunFunctionRequest, response: &RunFunctionResponse) -> Result
     Ok(())
 }
 
-fn any_text() -> impl Strategy<Value = String> {
-    prop_oneof![
-        any::<String>(),
-        "[-=' \"\\\\\n\t$(){}äЖ\u{1F600}]{0,8}",
-        Just(String::new()),
-        Just("--owner-name=x".to_owned()),
-    ]
-}
-
-fn any_facts() -> impl Strategy<Value = contract::TenantFacts> {
-    (prop::collection::vec(any_text(), 5), any::<i64>(), any::<u32>()).prop_map(
-        |(texts, project_id, odoo_version)| {
-            let [subdomain, tier, owner_email, owner_name, tenant_url] = texts.try_into().unwrap();
-            contract::TenantFacts {
-                subdomain,
-                project_id,
-                tier,
-                odoo_version,
-                owner_email,
-                owner_name,
-                tenant_url,
-            }
-        },
-    )
-}
-
-fn any_server() -> impl Strategy<Value = contract::Server> {
-    (any_text(), any::<u16>(), any_text()).prop_map(|(database_host, database_port, database_ssl_mode)| {
-        contract::Server {
-            database_host,
-            database_port,
-            database_ssl_mode,
-        }
-    })
-}
-
-fn any_init() -> impl Strategy<Value = Command> {
-    let texts = prop::collection::vec(any_text(), 10);
-    (any_server(), texts, prop::option::of(any_text()), any::<u32>()).prop_map(
-        |(server, texts, adopt, odoo_version)| {
-            let [
-                slug,
-                database,
-                marker,
-                template,
-                application_role,
-                maintenance_role,
-                host,
-                owner_email,
-                owner_name,
-                data_directory,
-            ] = texts.try_into().unwrap();
-            Command::TenantInit(contract::TenantInit {
-                server,
-                slug,
-                database,
-                marker,
-                adopt,
-                template,
-                odoo_version,
-                application_role,
-                maintenance_role,
-                host,
-                owner_email,
-                owner_name,
-                data_directory,
-            })
-        },
-    )
-}
-
-fn any_backup() -> impl Strategy<Value = Command> {
-    let texts = prop::collection::vec(any_text(), 7);
-    let recipients = prop::collection::vec(any_text(), 0..3);
-    (any_server(), texts, any::<u32>(), recipients).prop_map(
-        |(server, texts, retention_days, age_recipient)| {
-            let [slug, database, marker, data_directory, endpoint, region, bucket] =
-                texts.try_into().unwrap();
-            Command::Backup(contract::Backup {
-                server,
-                slug,
-                database,
-                marker,
-                data_directory,
-                endpoint,
-                region,
-                bucket,
-                retention_days,
-                age_recipient,
-            })
-        },
-    )
-}
-
-fn any_command() -> impl Strategy<Value = Command> {
-    let room = (
-        prop::collection::vec(any_text(), 5),
-        prop::collection::vec(any_text(), 0..3),
-    )
-        .prop_map(|(texts, invite)| {
-            let [homeserver, server_name, alias, name, owner_email] = texts.try_into().unwrap();
-            Command::RoomCreate(contract::RoomCreate {
-                homeserver,
-                server_name,
-                alias,
-                name,
-                owner_email,
-                invite,
-            })
-        });
-    let notification = || {
-        (any_text(), any_text(), any_facts()).prop_map(|(url, idempotency_key, tenant)| {
-            contract::Notification {
-                url,
-                idempotency_key,
-                tenant,
-            }
-        })
-    };
-    let event = (prop::collection::vec(any_text(), 5), any::<u32>(), any_facts()).prop_map(
-        |(texts, max_length, tenant)| {
-            let [address, stream, event_type, source, id] = texts.try_into().unwrap();
-            Command::EventPublish(contract::EventPublish {
-                address,
-                stream,
-                max_length,
-                event_type,
-                source,
-                id,
-                tenant,
-            })
-        },
-    );
-    let smoke = (any_text(), any_text(), any::<u32>()).prop_map(|(workers_url, host, odoo_version)| {
-        Command::TenantSmoke(contract::TenantSmoke {
-            workers_url,
-            host,
-            odoo_version,
-        })
-    });
-    prop_oneof![
-        any_text().prop_map(|to| Command::Install(contract::Install { to })),
-        any_init(),
-        smoke,
-        room,
-        notification().prop_map(Command::PortalNotify),
-        notification().prop_map(Command::ErpCallback),
-        event,
-        any_backup(),
-    ]
-}
-
-fn tenant() -> Tenant {
-    let mut spec = full::spec();
-    spec.custom_domains.clear();
-    spec.adopt_database = None;
-    let identity = Identity {
-        name: spec.subdomain.clone(),
-        uid: "ours".to_owned(),
-    };
-    let living = Living {
-        serving: Some(18),
-        routed: vec![17, 18],
-    };
-    resolve(&identity, &spec, &Platform::default(), &living).unwrap()
-}
-
-fn typed<T: serde::de::DeserializeOwned>(value: Value) -> T {
-    serde_json::from_value(value).unwrap()
-}
-
-fn conditions(pairs: &[(&str, &str)]) -> Value {
-    pairs
-        .iter()
-        .map(|(r#type, status)| json!({"type": r#type, "status": status}))
-        .collect()
-}
-
-fn add_jobs(observed: &mut Observed, jobs: Vec<(Index, bool, u8)>) {
-    for (step, is_other, outcome) in jobs {
-        let conditions = match outcome {
-            0 => conditions(&[]),
-            1 => conditions(&[("Complete", "True")]),
-            2 => conditions(&[("Failed", "True")]),
-            _ => conditions(&[("FailureTarget", "True")]),
-        };
-        let deleted = (outcome == 4).then_some(NOW);
-        let name = if is_other { "one" } else { "other" };
-        let job = json!({
-            "metadata": {"name": name, "namespace": "n", "deletionTimestamp": deleted},
-            "spec": {"template": name}, "status": {"conditions": conditions, "completionTime": NOW},
-        });
-        let hash = if is_other { "00000000" } else { "ffffffff" };
-        observed
-            .jobs
-            .insert((*step.get(&Step::ALL), hash.to_owned()), typed(job));
-    }
-}
-
-fn add_answers(observed: &mut Observed, answers: &[u8], tenant: &Tenant) {
-    let questions = plan::plan(tenant, observed, Timestamp::UNIX_EPOCH).questions;
-    for (question, answer) in questions.objects.into_keys().zip(answers.iter().cycle()) {
-        let owner = json!([{"kind": "Other", "name": "o", "uid": if *answer == 3 { "ours" } else { "theirs" }, "controller": true}]);
-        let deleted = (*answer == 4).then_some(NOW);
-        let found = json!({"metadata": {"ownerReferences": owner, "deletionTimestamp": deleted}, "data": {"k": "dg=="}});
-        if *answer == 0 {
-            continue;
-        }
-        if question.starts_with("secret-") {
-            observed
-                .required
-                .secrets
-                .insert(question, (*answer > 1).then(|| typed(found)));
-        } else {
-            observed
-                .required
-                .objects
-                .insert(question, (*answer > 1).then(|| typed(found)));
-        }
-    }
-    if let Some(answer) = answers.first().filter(|answer| **answer > 0) {
-        observed
-            .required
-            .kinds
-            .insert("http-route".to_owned(), *answer > 1);
-    }
-}
-
-/// Anything that may be observed together, and much that may not.
-fn any_observed() -> impl Strategy<Value = Observed> {
-    let status = (
-        prop::collection::vec(any::<bool>(), Step::ALL.len()),
-        any::<bool>(),
-        any::<bool>(),
-    );
-    let objects = (
-        prop::option::of((any::<bool>(), 0..4_u8)),
-        prop::collection::btree_map(17..19_u32, any::<bool>(), 0..3),
-        any::<bool>(),
-        prop::option::of(any::<bool>()),
-        any::<bool>(),
-    );
-    let jobs = prop::collection::vec((any::<Index>(), any::<bool>(), 0..5_u8), 0..6);
-    let copies = prop::collection::vec((any::<Index>(), any::<bool>()), 0..4);
-    let answers = prop::collection::vec(0..5_u8, 1..8);
-    (status, objects, jobs, copies, answers).prop_map(|(status, objects, jobs, copies, answers)| {
-        let tenant = tenant();
-        let mut observed = Observed::default();
-        let (done, refused, _) = status;
-        for (step, _) in Step::ALL.iter().zip(done).filter(|(_, done)| *done) {
-            observed.status.done.insert(step.as_str().to_owned(), typed(json!({"job": "j", "time": NOW})));
-        }
-        observed.status.deletion_refused = refused;
-        let (database, routes, backup, guard, attempted) = objects;
-        observed.database = database.map(|(released, state)| {
-            let policies = if released { json!(["Observe"]) } else { json!(["Observe", "Create"]) };
-            let states = [vec![], vec![("Ready", "True"), ("Synced", "True")], vec![("Synced", "False")], vec![("Synced", "True")]];
-            let conditions = conditions(&states[usize::from(state)]);
-            typed(json!({"metadata": {"name": "d"}, "spec": {"managementPolicies": policies}, "status": {"conditions": conditions}}))
-        });
-        for (major, accepted) in routes {
-            let refs = if accepted { json!([]) } else { json!([{"name": "g"}]) };
-            observed.routes.insert(major, typed(json!({"metadata": {"name": "r"}, "spec": {"parentRefs": refs}})));
-        }
-        observed.backup = backup.then(|| typed(json!({"metadata": {"name": "b"}})));
-        observed.guard = guard.map(|replay| typed(json!({"metadata": {"name": "g"}, "spec": {"replayDeletion": replay}})));
-        observed.deletion_attempted = attempted;
-        add_jobs(&mut observed, jobs);
-        for (purpose, is_control) in copies {
-            let namespace = if is_control { "crossplane-system" } else { "backup" };
-            let copy = typed(json!({"metadata": {"name": "c"}, "data": {"k": "dg=="}}));
-            observed.secret_copies.insert((*purpose.get(&SecretPurpose::ALL), namespace.to_owned()), copy);
-        }
-        add_answers(&mut observed, &answers, &tenant);
-        observed
-    })
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -530,12 +246,6 @@ proptest! {
     }
 
     #[test]
-    fn a_command_is_read_back_from_its_arguments(command in any_command()) {
-        let arguments = command.arguments();
-        prop_assert_eq!(Command::parse(&arguments).map_err(|error| TestCaseError::fail(error.to_string()))?, command);
-    }
-
-    #[test]
     fn any_spec_status_and_platform_is_answered_or_refused(
         moment in any_moment(), spec in prop::collection::vec(any_change(), 0..3),
         status in prop::collection::vec(any_change(), 0..3), platform in prop::collection::vec(any_change(), 0..3),
@@ -556,21 +266,6 @@ proptest! {
         } else {
             check(&request, &response)?;
         }
-    }
-
-    #[test]
-    fn whatever_is_observed_the_plan_keeps_the_invariants(observed in any_observed(), is_late in any::<bool>()) {
-        let now = if is_late { "2100-01-01T00:00:00Z" } else { NOW };
-        let tenant = tenant();
-        let plan = plan::plan(&tenant, &observed, now.parse().unwrap());
-        prop_assert_eq!(invariants::violations(&plan, &observed), [""; 0]);
-        let composed = compose::compose(&tenant, &plan);
-        let planned = usize::from(plan.database.is_some()) + usize::from(plan.guard.is_some())
-            + usize::from(plan.backup.is_some()) + plan.secret_copies.len() + plan.routes.len() + plan.jobs.len();
-        prop_assert_eq!(composed.len(), planned);
-        prop_assert_eq!(plan.conditions.len(), plan::ConditionType::ALL.len());
-        let waits = plan.conditions.values().filter(|state| !state.holds());
-        prop_assert!(waits.into_iter().all(|state| !state.reason().is_empty() && !state.message().is_empty()));
     }
 }
 
@@ -608,11 +303,11 @@ fn a_secret_is_nowhere_but_in_copies_of_it() {
             .iter_mut()
             .filter(|(question, _)| question.starts_with("secret-"));
         let found = secrets.flat_map(|(_, found)| &mut found.items);
-        let copies = request.observed.as_mut().unwrap().resources.iter_mut();
-        let copies = copies
+        let held = request.observed.as_mut().unwrap().resources.iter_mut();
+        let held = held
             .filter(|(name, _)| name.starts_with("secret-"))
             .map(|(_, copy)| copy);
-        for secret in found.chain(copies) {
+        for secret in found.chain(held) {
             let mut object = wire::to_json(secret.resource.as_ref().unwrap()).unwrap();
             object["data"]
                 .as_object_mut()
