@@ -213,17 +213,13 @@ fn wrong_text(text: &str, schema: &Schema) -> Option<String> {
             )
         });
     }
-    let wrong_shape = schema
-        .pattern
-        .as_deref()
-        .is_some_and(|pattern| !matches(pattern, text));
     let length = text.chars().count() as u64;
-    let wrong_length = outside(length, schema.min_length, schema.max_length);
-    match (&schema.hint, wrong_length) {
-        (Some(hint), None) if wrong_shape => Some(format!("cannot be {}: must be {hint}", quoted(text))),
-        (_, Some(range)) => Some(format!("cannot have {length} characters: must have {range}")),
-        (Some(_) | None, None) => None,
+    // The length first: a text that is too long is not worth a matcher's time.
+    if let Some(range) = outside(length, schema.min_length, schema.max_length) {
+        return Some(format!("cannot have {length} characters: must have {range}"));
     }
+    let (pattern, hint) = (schema.pattern.as_deref()?, schema.hint.as_deref()?);
+    (!matches(pattern, text)).then(|| format!("cannot be {}: must be {hint}", quoted(text)))
 }
 
 fn wrong_number(number: i64, schema: &Schema) -> Option<String> {

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, NOW, example, is_fatal, plana, platform_secrets};
 
-const LIVES: u64 = 16;
-const STEPS: usize = 60;
+const LIVES: u64 = 12;
+const STEPS: usize = 80;
 const ATTEMPT: &str = "usage.crossplane.io/deletion-attempt-with-policy";
 const EVENTS: [(&str, Event); 16] = [
     ("database ready", database_ready),
