@@ -89,17 +89,6 @@ pub fn exists(step: Step, tenant: &Tenant) -> bool {
     }
 }
 
-/// The namespace in which the Job of a step runs.
-#[must_use]
-pub fn namespace(step: Step, tenant: &Tenant) -> &str {
-    match step {
-        Step::TenantInit | Step::TenantSmoke => &tenant.release.namespace,
-        Step::RoomCreate | Step::PortalNotify | Step::ErpCallback | Step::EventPublish => {
-            &tenant.jobs.namespace
-        }
-    }
-}
-
 /// The Job that the backup's CronJob makes every night.
 #[must_use]
 pub fn backup(tenant: &Tenant, secrets: &SecretNames) -> JobSpec {

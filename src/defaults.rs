@@ -47,8 +47,6 @@ pub const BACKUP_RETENTION_MAXIMUM_DAYS: u32 = 3660;
 pub const DATABASE_HOST: &str = "pg01.planapulse.com";
 /// Port of the PostgreSQL server itself: dumps and DDL do not go through a pooler.
 pub const DATABASE_PORT: u16 = 5432;
-/// How Jobs connect: encrypted always; a platform whose server has a known certificate asks for verify-full.
-pub const DATABASE_SSL_MODE: &str = "require";
 /// provider-sql's `ProviderConfig` of the server.
 pub const DATABASE_PROVIDER_CONFIG: &str = "default";
 /// The role that Odoo's pools log in with and that owns a published database.
@@ -109,10 +107,6 @@ pub const PORTAL_SECRET: &str = "account-webhook";
 pub const ERP_URL: &str = "https://erp.planapulse.app/plana_saas/callback";
 /// The Secret that signs what is sent to the ERP.
 pub const ERP_SECRET: &str = "erp-callback";
-/// Key in those Secrets.
-pub const TOKEN_KEY: &str = "token";
-/// Key in those Secrets.
-pub const SIGNING_KEY: &str = "signing-key";
 
 /// Namespace of the Jobs that talk to the systems around, and of the Secrets that are copied from.
 pub const CONTROL_NAMESPACE: &str = "crossplane-system";
