@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use function_odoo::{
     api::{
         API_VERSION,
-        plana_client::{KIND, PlanaClientSpec, PlanaClientStatus},
+        plana_client::{self, PlanaClientSpec, PlanaClientStatus},
         platform::Platform,
     },
     compose,
@@ -33,7 +33,7 @@ use function_sdk_rust::{
     request, resource, response,
 };
 use jiff::Timestamp;
-use pbjson_types::Struct;
+use pbjson_types::{Struct, value::Kind};
 use serde::{Deserialize, Serialize};
 use tonic::{Request, Response, Status};
 
@@ -244,7 +244,7 @@ fn write(
     }
     let composite = DesiredComposite {
         api_version: API_VERSION,
-        kind: KIND,
+        kind: plana_client::KIND,
         status,
     };
     let target = response::desired_composite(&mut answer);
@@ -288,29 +288,30 @@ fn write(
 
 /// The data of a copy is that of its original, which the request has.
 fn copy_data(request: &RunFunctionRequest, copy: &mut function_sdk_rust::proto::v1::Resource) {
-    let name = copy.resource.as_ref().map(resource_name).unwrap_or_default();
-    let original = name.split_once('-').map_or("", |(_, original)| original);
+    let Some(copy) = &mut copy.resource else { return };
+    let name = metadata(copy, "name").unwrap_or_default();
+    let original = name.split_once('-').map(|(_, original)| original);
+    let is_original = |object: &&Struct| {
+        metadata(object, "namespace") == Some(CONTROL_NAMESPACE) && metadata(object, "name") == original
+    };
     let data = request
         .required_resources
-        .get(&format!("secret-{CONTROL_NAMESPACE}-{original}"))
-        .and_then(|resources| resources.items.first()?.resource.as_ref()?.fields.get("data"));
-    if let (Some(data), Some(fields)) = (data, &mut copy.resource) {
-        fields.fields.insert("data".to_owned(), data.clone());
+        .values()
+        .filter_map(|resources| resources.items.first()?.resource.as_ref())
+        .find(is_original)
+        .and_then(|object| object.fields.get("data"));
+    if let Some(data) = data {
+        copy.fields.insert("data".to_owned(), data.clone());
     }
 }
 
-fn resource_name(object: &Struct) -> String {
-    use pbjson_types::value::Kind;
-    let metadata = object
-        .fields
-        .get("metadata")
-        .and_then(|value| value.kind.as_ref());
-    let Some(Kind::StructValue(metadata)) = metadata else {
-        return String::new();
+fn metadata<'a>(object: &'a Struct, field: &str) -> Option<&'a str> {
+    let Some(Kind::StructValue(metadata)) = &object.fields.get("metadata")?.kind else {
+        return None;
     };
-    match metadata.fields.get("name").and_then(|value| value.kind.as_ref()) {
-        Some(Kind::StringValue(name)) => name.clone(),
-        _ => String::new(),
+    match &metadata.fields.get(field)?.kind {
+        Some(Kind::StringValue(text)) => Some(text),
+        _ => None,
     }
 }
 

@@ -53,6 +53,9 @@ struct Composite<'a> {
     status: &'a PlanaClientStatus,
 }
 
+/// A Job with its pod, the largest object that we compose, has about as many; growing to that would copy it ten times.
+const OBJECT_BYTES: usize = 4096;
+
 /// The reason of the fatal result of a refusal.
 const REFUSED: &str = "InvalidInput";
 
@@ -67,7 +70,8 @@ pub fn write(
     let mut resources = BTreeMap::new();
     for (name, desired) in composed {
         let name = name.to_string();
-        let bytes = wire::write(&desired.object).map_err(|source| ResponseError::Write {
+        let mut bytes = Vec::with_capacity(OBJECT_BYTES);
+        wire::write_into(&desired.object, &mut bytes).map_err(|source| ResponseError::Write {
             name: name.clone(),
             source,
         })?;

@@ -24,8 +24,6 @@ pub struct Metadata {
     pub deletion_timestamp: Option<String>,
     /// Annotations.
     pub annotations: BTreeMap<String, String>,
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
     /// Owners.
     pub owner_references: Vec<OwnerReference>,
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     super::{
         proto::v1::{Resource, RunFunctionRequest},
         wire,
     },
-    Head, unreadable,
+    unreadable,
 };
 use crate::{
     api::check::Problem,
@@ -19,6 +19,22 @@ use crate::{
 
 /// What begins the names of questions for Secrets.
 const SECRET_QUESTION: &str = "secret-";
+
+/// What an object must say before it is looked at more closely. Every object is asked, so nothing is copied.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Nature<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    #[serde(borrow)]
+    metadata: Named<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Named<'a> {
+    name: &'a str,
+}
 
 /// Reads the composed resources that are ours; those of other functions are none of our business.
 pub fn observed(resources: &BTreeMap<String, Resource>) -> Result<Observed, Vec<Problem>> {
@@ -47,7 +63,7 @@ fn add(
     path: &str,
 ) -> Result<(), Vec<Problem>> {
     let bytes = resource.resource.as_deref().unwrap_or_default();
-    let head: Head = view(bytes, path)?;
+    let head: Nature<'_> = wire::read(bytes).map_err(|error| unreadable(path)(error))?;
     let (api_version, kind) = expected(&name);
     if head.api_version != api_version || head.kind != kind {
         let given = format!("{} of {}", head.kind, head.api_version);
@@ -137,5 +153,5 @@ pub fn required(request: &RunFunctionRequest) -> Result<Required, Vec<Problem>> 
 }
 
 fn view<T: DeserializeOwned>(bytes: &[u8], path: &str) -> Result<T, Vec<Problem>> {
-    wire::read(bytes).map_err(unreadable(path))
+    wire::read(bytes).map_err(|error| unreadable(path)(error))
 }
