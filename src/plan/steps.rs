@@ -2,6 +2,9 @@
 //!
 //! A Job that is there is kept as it was made, whatever the settings say by now: a running one would be killed by a
 //! change, and a finished one must not run again. Only one that failed makes room for one that differs.
+//!
+//! Kept means: desired with the very spec that is observed, always, from the first time that it is observed. Going back to
+//! what we would render would give up fields again that Kubernetes made, the selector among them, and a Job's cannot change.
 
 use super::{ConditionState, Question, Questions, WaitingOn, questions::full_name, secrets::Secrets};
 use crate::{
@@ -100,6 +103,12 @@ impl StepPlan {
                 job: Some(keep(step, hash, job, true)),
             };
         }
+        if let Some((hash, job)) = seen.iter().find(|(_, job)| job.outcome() == JobOutcome::Running) {
+            return Self {
+                progress: Progress::Waits(WaitingOn::JobRunning(step, job_name(job))),
+                job: Some(keep(step, hash, job, false)),
+            };
+        }
         // A Job that may not come need not be drawn, and most of the time most may not.
         let gate = match gate {
             Err(waiting) if seen.is_empty() && blueprint::exists(step, tenant) => {
@@ -129,7 +138,6 @@ impl StepPlan {
         let step = blueprint.step;
         let name = job_name(job);
         let same = hash == blueprint.hash;
-        let run = |blueprint| Some(JobPlan::Run(Box::new(blueprint)));
         match job.outcome() {
             JobOutcome::Failed(failure) if same => {
                 let waiting = WaitingOn::JobFailed {
@@ -139,7 +147,7 @@ impl StepPlan {
                 };
                 Self {
                     progress: Progress::Waits(waiting),
-                    job: run(blueprint),
+                    job: Some(keep(step, hash, job, false)),
                 }
             }
             JobOutcome::Failed(_) => {
@@ -159,21 +167,13 @@ impl StepPlan {
                 };
                 Self {
                     progress: Progress::Waits(waiting),
-                    job: if free { run(blueprint) } else { None },
+                    job: free.then(|| JobPlan::Run(Box::new(blueprint))),
                 }
             }
-            JobOutcome::Running | JobOutcome::Deleting | JobOutcome::Complete { .. } => {
-                let waiting = WaitingOn::JobRunning(step, name);
-                let job = if same {
-                    run(blueprint)
-                } else {
-                    Some(keep(step, hash, job, false))
-                };
-                Self {
-                    progress: Progress::Waits(waiting),
-                    job,
-                }
-            }
+            JobOutcome::Running | JobOutcome::Deleting | JobOutcome::Complete { .. } => Self {
+                progress: Progress::Waits(WaitingOn::JobRunning(step, name)),
+                job: Some(keep(step, hash, job, false)),
+            },
         }
     }
 
