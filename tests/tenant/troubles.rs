@@ -349,6 +349,23 @@ fn a_job_that_runs_or_ran_is_kept_byte_for_byte() {
     }
 }
 
+/// A real API server (Kubernetes 1.36) answers 422 when the generated selector, once owned, is given up again: so a Job
+/// that is observed is never rendered again, whether it runs or failed, and whatever the settings are.
+#[test]
+fn an_observed_job_keeps_its_selector_with_the_same_settings_too() {
+    for fails in [false, true] {
+        let mut cluster = initialising();
+        let name = job_name(&cluster, "tenant-init");
+        cluster.object(&name)["spec"]["selector"] =
+            json!({"matchLabels": {"batch.kubernetes.io/controller-uid": "u"}});
+        if fails {
+            cluster.job_fails("tenant-init", "BackoffLimitExceeded", "");
+        }
+        let before = raw(&cluster.object(&name)["spec"]);
+        assert_eq!(raw_spec(&cluster.call(), &name), before, "fails: {fails}");
+    }
+}
+
 #[test]
 fn of_several_jobs_of_a_step_the_running_one_counts() {
     let mut cluster = initialising();
