@@ -241,6 +241,9 @@ fn write(
         if let compose::Object::Secret(_) = desired.object {
             copy_data(request, target);
         }
+        if let compose::Object::KeptJob(_) = desired.object {
+            keep_spec(request, &name.to_string(), target);
+        }
     }
     let composite = DesiredComposite {
         api_version: API_VERSION,
@@ -284,6 +287,19 @@ fn write(
         response::require_schema(&mut answer, *key, *api_version, *kind);
     }
     Ok(answer)
+}
+
+/// A Job that is there is kept with the spec that is observed.
+fn keep_spec(request: &RunFunctionRequest, name: &str, target: &mut function_sdk_rust::proto::v1::Resource) {
+    let observed = request
+        .observed
+        .as_ref()
+        .and_then(|state| state.resources.get(name));
+    let spec = observed.and_then(|job| job.resource.as_ref()?.fields.get("spec").cloned());
+    let fields = target.resource.as_mut().map(|object| &mut object.fields);
+    if let (Some(fields), Some(spec)) = (fields, spec) {
+        fields.insert("spec".to_owned(), spec);
+    }
 }
 
 /// The data of a copy is that of its original, which the request has.
