@@ -28,8 +28,6 @@ pub use files::Problem;
 use output::Format;
 use simulate::{Call, SimulateError};
 
-/// Where the function finds the time that it is to take for now.
-pub const TIME_CONTEXT_KEY: &str = "odoo.fn.planapulse.com/now";
 /// Exit code: the pass failed, as the real preview says it.
 pub const FAILED: u8 = 1;
 /// Exit code: there was nothing to run, since a file or an argument is wrong.

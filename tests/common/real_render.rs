@@ -6,10 +6,13 @@
 use std::{fs, path::Path, process::Command};
 
 use function_odoo::{
-    cli::render::{RenderArguments, TIME_CONTEXT_KEY},
-    function::proto::v1::{
-        RunFunctionRequest, RunFunctionResponse,
-        function_runner_service_server::{FunctionRunnerService, FunctionRunnerServiceServer},
+    cli::render::RenderArguments,
+    function::{
+        NOW_CONTEXT_KEY,
+        proto::v1::{
+            RunFunctionRequest, RunFunctionResponse,
+            function_runner_service_server::{FunctionRunnerService, FunctionRunnerServiceServer},
+        },
     },
 };
 
@@ -58,7 +61,7 @@ pub fn real_render(
     if let Some(now) = &arguments.now {
         command
             .arg("--context-values")
-            .arg(format!("{TIME_CONTEXT_KEY}=\"{now}\""));
+            .arg(format!("{NOW_CONTEXT_KEY}=\"{now}\""));
     }
     command.args(arguments.include_function_results.then_some("-r"));
     command.args(arguments.include_full_xr.then_some("-x"));

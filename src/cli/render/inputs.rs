@@ -8,11 +8,14 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::{Value, json};
 
 use super::{
-    Pipeline, RenderArguments, TIME_CONTEXT_KEY, defaults,
+    Pipeline, RenderArguments, defaults,
     files::{self, Document, Problem},
     simulate::{self, Inputs, ObservedProblem},
 };
-use crate::api::{INPUT_API_VERSION, INPUT_KIND};
+use crate::{
+    api::{INPUT_API_VERSION, INPUT_KIND},
+    function::NOW_CONTEXT_KEY,
+};
 
 /// What a preview starts from.
 pub struct Read {
@@ -50,7 +53,7 @@ pub fn read(arguments: &RenderArguments, pipeline: &Pipeline) -> Result<Read, Ve
             let context = arguments
                 .now
                 .as_ref()
-                .map(|now| (TIME_CONTEXT_KEY.to_owned(), json!(now)));
+                .map(|now| (NOW_CONTEXT_KEY.to_owned(), json!(now)));
             let inputs = Inputs {
                 composite,
                 composition: pipeline.composition.clone(),
