@@ -130,7 +130,7 @@ fn failure_rules() -> Vec<PodFailurePolicyRule> {
     let hopeless = PodFailurePolicyOnExitCodesRequirement {
         container_name: Some(CONTAINER.to_owned()),
         operator: "In".to_owned(),
-        values: vec![ExitCode::GiveUp.code(), ExitCode::Refused.code()],
+        values: vec![ExitCode::GiveUp.code().into(), ExitCode::Refused.code().into()],
     };
     let evicted = PodFailurePolicyOnPodConditionsPattern {
         status: "True".to_owned(),

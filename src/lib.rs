@@ -12,7 +12,7 @@
 //! response <------------------------------- function::write
 //! ```
 //!
-//! What a module may use of the others; `tests/layers.rs` holds it to that. The core is everything but `cli`,
+//! What a module may use of the others; `tests/layers.rs` holds it to that. The core is everything but `cli`, `job`,
 //! `telemetry` and `function::server`: it has no clock, environment, randomness, files, network or log.
 //!
 //! | module | may use |
@@ -32,6 +32,7 @@
 //! | `function::wire` | `function::proto` |
 //! | `function::server` | `function` `api::plana_client` |
 //! | `cli` | `function` `telemetry` `api` |
+//! | `job` | `contract` `names` `telemetry` |
 
 pub mod api;
 pub mod blueprint;
@@ -40,6 +41,7 @@ pub mod compose;
 pub mod contract;
 pub mod defaults;
 pub mod function;
+pub mod job;
 pub mod names;
 pub mod observed;
 pub mod plan;

@@ -74,7 +74,7 @@ fn source(path: &Path) -> Source {
 }
 
 fn is_core(source: &Source) -> bool {
-    let outside = ["cli", "main", "telemetry", "function::server"];
+    let outside = ["cli", "job", "main", "telemetry", "function::server"];
     !outside.iter().any(|module| is_below(&source.module, module)) && !source.module.starts_with("bin::")
 }
 

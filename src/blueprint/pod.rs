@@ -225,7 +225,7 @@ fn environment((secret, variable): &(String, SecretVariable)) -> EnvVar {
     let selector = SecretKeySelector {
         name: secret.clone(),
         key: variable.key.to_owned(),
-        optional: None,
+        optional: variable.optional.then_some(true),
     };
     EnvVar {
         name: variable.variable.to_owned(),

@@ -5,7 +5,7 @@ use super::{
     pod::{DATA_DIRECTORY, PROGRAM_UID, PodParts},
 };
 use crate::{
-    contract::{self, Command, SecretVariable},
+    contract::{self, BackupPurpose, Command, Compression, SecretVariable},
     defaults,
     names::{SecretPurpose, Step, hexadecimal, support_room},
     tenant::{Callback, SslMode, Tenant, TierName},
@@ -13,6 +13,16 @@ use crate::{
 
 /// The type of the event of a new tenant.
 const PROVISIONED: &str = "client.provisioned";
+
+const DATABASE_LOGIN: [(SecretPurpose, SecretVariable); 3] = [
+    (SecretPurpose::Database, contract::DATABASE_USERNAME),
+    (SecretPurpose::Database, contract::DATABASE_PASSWORD),
+    (SecretPurpose::Database, contract::DATABASE_AUTHORITY),
+];
+const STORE_LOGIN: [(SecretPurpose, SecretVariable); 2] = [
+    (SecretPurpose::Store, contract::STORE_KEY_ID),
+    (SecretPurpose::Store, contract::STORE_KEY),
+];
 
 /// The parts of a step's pod; `None` when the platform has no system that it would talk to.
 pub fn parts(step: Step, tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
@@ -43,15 +53,12 @@ pub fn parts(step: Step, tenant: &Tenant, secrets: &SecretNames) -> Option<PodPa
 fn tenant_init(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
     let release = &tenant.release;
     let command = Command::TenantInit(contract::TenantInit {
-        server: server(tenant),
-        slug: tenant.slug.to_string(),
-        database: tenant.database.to_string(),
-        marker: tenant.marker.clone(),
+        tenant: database(tenant),
+        roles: roles(tenant),
         adopt: tenant.adopt.clone(),
-        template: tenant.template.to_string(),
+        template: Some(tenant.template.to_string()),
+        module: Vec::new(),
         odoo_version: release.major,
-        application_role: release.database_role.clone(),
-        maintenance_role: tenant.server.maintenance_role.clone(),
         host: tenant.host.clone(),
         owner_email: tenant.owner.email.clone(),
         owner_name: tenant.owner.name.clone(),
@@ -62,14 +69,7 @@ fn tenant_init(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
         image: Some(release.image.clone()),
         user: (release.uid, release.gid),
         filestore: Some(release.filestore.clone()),
-        secrets: chosen(
-            secrets,
-            namespace,
-            &[
-                (SecretPurpose::Database, contract::DATABASE_USERNAME),
-                (SecretPurpose::Database, contract::DATABASE_PASSWORD),
-            ],
-        ),
+        secrets: chosen(secrets, namespace, &DATABASE_LOGIN),
         resources: tenant.jobs.heavy.clone(),
         deadline_seconds: tenant.jobs.init_deadline_seconds,
         ..light(Step::TenantInit.as_str(), tenant, namespace, command, secrets)
@@ -85,17 +85,16 @@ fn tenant_smoke(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
         defaults::HTTP_PORT
     );
     let command = Command::TenantSmoke(contract::TenantSmoke {
+        tenant: database(tenant),
         workers_url,
         host: tenant.host.clone(),
         odoo_version: release.major,
     });
-    light(
-        Step::TenantSmoke.as_str(),
-        tenant,
-        &release.namespace,
-        command,
-        secrets,
-    )
+    let namespace = &release.namespace;
+    PodParts {
+        secrets: chosen(secrets, namespace, &DATABASE_LOGIN),
+        ..light(Step::TenantSmoke.as_str(), tenant, namespace, command, secrets)
+    }
 }
 
 fn room_create(tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
@@ -130,6 +129,7 @@ fn notify(
 ) -> PodParts {
     let command = command(contract::Notification {
         url: callback.url.clone(),
+        event_type: PROVISIONED.to_owned(),
         idempotency_key: news_id(tenant),
         tenant: facts(tenant),
     });
@@ -168,15 +168,16 @@ fn event_publish(tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
 pub fn backup(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
     let backup = &tenant.backup;
     let command = Command::Backup(contract::Backup {
-        server: server(tenant),
-        slug: tenant.slug.to_string(),
-        database: tenant.database.to_string(),
-        marker: tenant.marker.clone(),
+        tenant: database(tenant),
+        store: contract::Store {
+            endpoint: backup.endpoint.clone(),
+            region: backup.region.clone(),
+            bucket: backup.bucket.clone(),
+        },
         data_directory: DATA_DIRECTORY.to_owned(),
-        endpoint: backup.endpoint.clone(),
-        region: backup.region.clone(),
-        bucket: backup.bucket.clone(),
+        purpose: BackupPurpose::Scheduled,
         retention_days: backup.retention_days,
+        compression: Compression::Zstd,
         age_recipient: backup.age_recipients.clone(),
     });
     PodParts {
@@ -184,16 +185,11 @@ pub fn backup(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
         user: (tenant.release.uid, tenant.release.gid),
         filestore: Some(tenant.release.backup_filestore.clone()),
         filestore_read_only: true,
-        secrets: chosen(
-            secrets,
-            &backup.namespace,
-            &[
-                (SecretPurpose::Database, contract::DATABASE_USERNAME),
-                (SecretPurpose::Database, contract::DATABASE_PASSWORD),
-                (SecretPurpose::Store, contract::STORE_KEY_ID),
-                (SecretPurpose::Store, contract::STORE_KEY),
-            ],
-        ),
+        secrets: [
+            chosen(secrets, &backup.namespace, &DATABASE_LOGIN),
+            chosen(secrets, &backup.namespace, &STORE_LOGIN),
+        ]
+        .concat(),
         resources: tenant.jobs.heavy.clone(),
         deadline_seconds: backup.deadline_seconds,
         ..light("backup", tenant, &backup.namespace, command, secrets)
@@ -235,6 +231,22 @@ fn chosen(
             .map(|name| (name.to_owned(), *variable))
     };
     wanted.iter().filter_map(named).collect()
+}
+
+fn database(tenant: &Tenant) -> contract::TenantDatabase {
+    contract::TenantDatabase {
+        server: server(tenant),
+        slug: tenant.slug.to_string(),
+        database: tenant.database.to_string(),
+        marker: tenant.marker.clone(),
+    }
+}
+
+fn roles(tenant: &Tenant) -> contract::Roles {
+    contract::Roles {
+        application_role: tenant.release.database_role.clone(),
+        maintenance_role: tenant.server.maintenance_role.clone(),
+    }
 }
 
 fn server(tenant: &Tenant) -> contract::Server {

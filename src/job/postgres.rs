@@ -1,0 +1,16 @@
+//! PostgreSQL: connections, statements, the lock and the marker of a tenant.
+//!
+//! In: the contract's server and the login from the environment. Out: a client that names host and port in every error
+//! and the password in none. Values are parameters; names go into a statement by the server's own `format('%I')`.
+
+mod connect;
+mod ddl;
+mod lock;
+mod marker;
+
+pub use self::{
+    connect::{Client, Login, Missing},
+    ddl::{change, check_name, one_text, query_error},
+    lock::{LockMode, TenantLock},
+    marker::{Marker, MarkerState, Purpose},
+};
