@@ -1,13 +1,32 @@
-//! The one HTTP client of the Jobs.
+//! HTTP as the Jobs speak it.
 //!
-//! In: nothing but the authorities of [`super::tls`] and the environment's proxies. Out: a client that knows its limits: it
-//! connects within seconds, gives up on a peer that went silent, and follows no redirect, since a POST that is
-//! redirected becomes a GET and would count as done.
+//! In: requests. Out: whole answers, or a failure that names the system, the address and the way out. There is one
+//! [`client`], which knows its limits: it connects within seconds, gives up on a peer that went silent, and follows no
+//! redirect, since a POST that is redirected becomes a GET and would count as done. A [`Peer`] is a system that is asked
+//! with [`Patience`]: what may pass is tried again, what does not is told at once.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | `address` | URLs that are asked: checked, and shown without what may be secret |
+//! | `patience` | how often and how long something is tried |
+//! | `peer` | a system that is asked, and what its answers mean |
+//! | `answer` | a whole answer |
+
+mod address;
+mod answer;
+mod patience;
+mod peer;
 
 use std::time::Duration;
 
 use reqwest::{Client, redirect};
 
+pub use self::{
+    address::{address, shown, with_path},
+    answer::Answer,
+    patience::{Patience, Trouble},
+    peer::{Peer, secret_header},
+};
 use super::{
     failure::{Attempted, Failure},
     tls,
