@@ -14,15 +14,21 @@
 //! | `process` | child processes that end whole |
 //! | `postgres` | connections, names in statements, the lock and the marker of a tenant |
 //! | `filestore` | the files of one database |
+//! | `http` | the client of everything that is spoken to by HTTP |
+//! | `notify` `event` `room` | what other systems are told of a tenant |
 //! | `result` | the termination message |
 
 mod attempt;
+mod event;
 mod failure;
 mod filestore;
+mod http;
 mod install;
+mod notify;
 mod postgres;
 mod process;
 mod result;
+mod room;
 mod secrets;
 mod tls;
 
@@ -104,6 +110,11 @@ async fn attempt(invocation: &Invocation) -> std::process::ExitCode {
 async fn dispatch(attempt: &Attempt, command: &Command) -> Attempted<Option<Report>> {
     match command {
         Command::Install(command) => install::run(attempt, command).await,
+        Command::RoomCreate(command) => room::create(attempt, command).await,
+        Command::RoomRetire(command) => room::retire(attempt, command).await,
+        Command::PortalNotify(command) => notify::run(attempt, command, "the account portal").await,
+        Command::ErpCallback(command) => notify::run(attempt, command, "the ERP").await,
+        Command::EventPublish(command) => event::run(attempt, command).await,
         Command::TemplateBuild(_)
         | Command::TemplateRemove(_)
         | Command::TenantInit(_)
@@ -112,11 +123,6 @@ async fn dispatch(attempt: &Attempt, command: &Command) -> Attempted<Option<Repo
         | Command::TenantResume(_)
         | Command::TenantRelease(_)
         | Command::FilestoreRemove(_)
-        | Command::RoomCreate(_)
-        | Command::RoomRetire(_)
-        | Command::PortalNotify(_)
-        | Command::ErpCallback(_)
-        | Command::EventPublish(_)
         | Command::Backup(_)
         | Command::BackupPrune(_)
         | Command::BackupList(_)
