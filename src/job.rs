@@ -14,6 +14,8 @@
 //! | `process` | child processes that end whole |
 //! | `postgres` | connections, names in statements, the lock and the marker of a tenant |
 //! | `filestore` | the files of one database |
+//! | `store` `archive` | the object store; compression, encryption and checksums of streams |
+//! | `backup` | backups: made, listed, pruned, read back |
 //! | `http` | the client of everything that is spoken to by HTTP |
 //! | `result` | the termination message |
 
@@ -109,6 +111,10 @@ async fn attempt(invocation: &Invocation) -> std::process::ExitCode {
 async fn dispatch(attempt: &Attempt, command: &Command) -> Attempted<Option<Report>> {
     match command {
         Command::Install(command) => install::run(attempt, command).await,
+        Command::Backup(command) => backup::make(attempt, command).await,
+        Command::BackupPrune(command) => backup::prune(attempt, command).await,
+        Command::BackupList(command) => backup::list(attempt, command).await,
+        Command::BackupVerify(command) => backup::verify(attempt, command).await,
         Command::TemplateBuild(_)
         | Command::TemplateRemove(_)
         | Command::TenantInit(_)
@@ -121,10 +127,6 @@ async fn dispatch(attempt: &Attempt, command: &Command) -> Attempted<Option<Repo
         | Command::RoomRetire(_)
         | Command::PortalNotify(_)
         | Command::ErpCallback(_)
-        | Command::EventPublish(_)
-        | Command::Backup(_)
-        | Command::BackupPrune(_)
-        | Command::BackupList(_)
-        | Command::BackupVerify(_) => Err(Failure::give_up("NotThere", "this release cannot do this")),
+        | Command::EventPublish(_) => Err(Failure::give_up("NotThere", "this release cannot do this")),
     }
 }
