@@ -14,11 +14,13 @@
 //! | `process` | child processes that end whole |
 //! | `postgres` | connections, names in statements, the lock and the marker of a tenant |
 //! | `filestore` | the files of one database |
+//! | `http` | the client of everything that is spoken to by HTTP |
 //! | `result` | the termination message |
 
 mod attempt;
 mod failure;
 mod filestore;
+mod http;
 mod install;
 mod postgres;
 mod process;

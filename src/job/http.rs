@@ -1,0 +1,48 @@
+//! The one HTTP client of the Jobs.
+//!
+//! In: nothing but the authorities of [`super::tls`] and the environment's proxies. Out: a client that knows its limits: it
+//! connects within seconds, gives up on a peer that went silent, and follows no redirect, since a POST that is
+//! redirected becomes a GET and would count as done.
+
+use std::time::Duration;
+
+use reqwest::{Client, redirect};
+
+use super::{
+    failure::{Attempted, Failure},
+    tls,
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A peer that says nothing for so long is gone; a long transfer that goes on is none of it.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// A client. Make one for a command; clones share its connections.
+pub fn client() -> Attempted<Client> {
+    Client::builder()
+        .tls_backend_preconfigured(tls::client(None)?)
+        .user_agent(concat!("odoo-job/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(SILENCE_TIMEOUT)
+        .tcp_keepalive(KEEPALIVE)
+        .build()
+        .map_err(|error| {
+            Failure::give_up(
+                "HttpUnavailable",
+                format!("cannot make a client for HTTP, a proxy of the environment may be wrong: {error:?}"),
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_can_be_made() {
+        client().unwrap();
+    }
+}
