@@ -17,7 +17,9 @@
 //! | `http` | the client of everything that is spoken to by HTTP |
 //! | `result` | the termination message |
 
+mod archive;
 mod attempt;
+mod backup;
 mod failure;
 mod filestore;
 mod http;
@@ -26,6 +28,7 @@ mod postgres;
 mod process;
 mod result;
 mod secrets;
+mod store;
 mod tls;
 
 use std::env;
