@@ -14,12 +14,14 @@
 //! | `process` | child processes that end whole |
 //! | `postgres` | connections, names in statements, the lock and the marker of a tenant |
 //! | `filestore` | the files of one database |
+//! | `odoo` | installing modules, with gates and proofs |
 //! | `result` | the termination message |
 
 mod attempt;
 mod failure;
 mod filestore;
 mod install;
+mod odoo;
 mod postgres;
 mod process;
 mod result;
