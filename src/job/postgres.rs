@@ -3,6 +3,7 @@
 //! In: the contract's server and the login from the environment. Out: a client that names host and port in every error
 //! and the password in none. Values are parameters; names go into a statement by the server's own `format('%I')`.
 
+pub mod access;
 mod connect;
 mod ddl;
 mod lock;
