@@ -15,6 +15,7 @@
 //! | `postgres` | connections, names in statements, the lock and the marker of a tenant |
 //! | `filestore` | the files of one database |
 //! | `http` | the client of everything that is spoken to by HTTP |
+//! | `odoo` | installing modules, with gates and proofs |
 //! | `result` | the termination message |
 
 mod archive;
@@ -24,6 +25,7 @@ mod failure;
 mod filestore;
 mod http;
 mod install;
+mod odoo;
 mod postgres;
 mod process;
 mod result;
