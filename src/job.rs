@@ -14,6 +14,8 @@
 //! | `process` | child processes that end whole |
 //! | `postgres` | connections, names in statements, the lock and the marker of a tenant |
 //! | `filestore` | the files of one database |
+//! | `tenancy` | whose database it is, and the lock on it |
+//! | `passlib` | password hashes as Odoo checks them |
 //! | `http` | the client of everything that is spoken to by HTTP |
 //! | `odoo` | installing modules, with gates and proofs |
 //! | `result` | the termination message |
@@ -23,14 +25,20 @@ mod attempt;
 mod backup;
 mod failure;
 mod filestore;
+mod filestore_remove;
 mod http;
 mod install;
 mod odoo;
+mod passlib;
 mod postgres;
 mod process;
 mod result;
 mod secrets;
 mod store;
+mod tenancy;
+mod tenant_access;
+mod tenant_init;
+mod tenant_smoke;
 mod tls;
 
 use std::env;
@@ -111,14 +119,14 @@ async fn attempt(invocation: &Invocation) -> std::process::ExitCode {
 async fn dispatch(attempt: &Attempt, command: &Command) -> Attempted<Option<Report>> {
     match command {
         Command::Install(command) => install::run(attempt, command).await,
+        Command::TenantInit(command) => tenant_init::run(attempt, command).await,
+        Command::TenantSmoke(command) => tenant_smoke::run(attempt, command).await,
+        Command::TenantSuspend(command) => tenant_access::suspend(attempt, command).await,
+        Command::TenantResume(command) => tenant_access::resume(attempt, command).await,
+        Command::TenantRelease(command) => tenant_access::release(attempt, command).await,
+        Command::FilestoreRemove(command) => filestore_remove::run(attempt, command).await,
         Command::TemplateBuild(_)
         | Command::TemplateRemove(_)
-        | Command::TenantInit(_)
-        | Command::TenantSmoke(_)
-        | Command::TenantSuspend(_)
-        | Command::TenantResume(_)
-        | Command::TenantRelease(_)
-        | Command::FilestoreRemove(_)
         | Command::RoomCreate(_)
         | Command::RoomRetire(_)
         | Command::PortalNotify(_)

@@ -24,7 +24,11 @@ const HASH_BYTES: usize = 64;
 
 /// Hashes a password with a salt from the operating system. It takes its time; call it where it may block.
 pub fn hash(password: &Secret, rounds: u32) -> Attempted<Secret> {
-    Ok(Secret::new(hash_with(password.expose(), rounds, &random::<SALT_BYTES>()?)))
+    Ok(Secret::new(hash_with(
+        password.expose(),
+        rounds,
+        &random::<SALT_BYTES>()?,
+    )))
 }
 
 /// Random bytes from the operating system.
@@ -46,7 +50,9 @@ pub fn is_hash(text: &str) -> bool {
         return false;
     };
     let parts: Vec<_> = rest.split('$').collect();
-    let [rounds, salt, hash] = parts[..] else { return false };
+    let [rounds, salt, hash] = parts[..] else {
+        return false;
+    };
     let decoded = |part: &str| Base64Unpadded::decode_vec(&part.replace('.', "+"));
     let is_number = !rounds.starts_with('0') && rounds.bytes().all(|byte| byte.is_ascii_digit());
     is_number
@@ -70,14 +76,24 @@ mod tests {
     #[test]
     fn it_is_what_passlib_makes() {
         // passlib.hash.pbkdf2_sha512.using(rounds=1000, salt=bytes(range(16))).hash("pass wörd")
-        assert_eq!(hash_with("pass wörd", 1000, &(0..16).collect::<Vec<_>>()), EXPECTED);
+        assert_eq!(
+            hash_with("pass wörd", 1000, &(0..16).collect::<Vec<_>>()),
+            EXPECTED
+        );
         assert!(is_hash(EXPECTED));
     }
 
     #[test]
     fn what_odoo_cannot_check_is_no_hash() {
         let cut = &EXPECTED[..EXPECTED.len() - 4];
-        for bad in ["", "secret", "$pbkdf2-sha512$", "$2b$12$abc", cut, "$pbkdf2-sha512$0$AAEC$AAEC"] {
+        for bad in [
+            "",
+            "secret",
+            "$pbkdf2-sha512$",
+            "$2b$12$abc",
+            cut,
+            "$pbkdf2-sha512$0$AAEC$AAEC",
+        ] {
             assert!(!is_hash(bad), "{bad}");
         }
     }
@@ -90,6 +106,5 @@ mod tests {
         assert!(is_hash(one.expose()));
     }
 
-    const EXPECTED: &str = 
-        "$pbkdf2-sha512$1000$AAECAwQFBgcICQoLDA0ODw$dk542eWZGszOZsPOiT9vZkEAS.jPxY1.DroaV7qIXCoOEOn0XoyF29WjXYQoU0sDwIS00WNS6iNf//980xov5A";
+    const EXPECTED: &str = "$pbkdf2-sha512$1000$AAECAwQFBgcICQoLDA0ODw$dk542eWZGszOZsPOiT9vZkEAS.jPxY1.DroaV7qIXCoOEOn0XoyF29WjXYQoU0sDwIS00WNS6iNf//980xov5A";
 }

@@ -46,7 +46,7 @@ impl<'a> Tenancy<'a> {
 
     /// What the server says about the database; `None` when there is none.
     pub async fn facts(&self) -> Attempted<Option<DatabaseFacts>> {
-        access::facts(&**self.server, &self.tenant.database).await
+        access::facts(&*self.server, &self.tenant.database).await
     }
 
     /// The same, of a database that must be there.
@@ -76,10 +76,10 @@ impl<'a> Tenancy<'a> {
     /// The marker, from inside the database where that is possible, and from its comment where nobody may connect.
     pub async fn marker(&self, facts: &DatabaseFacts) -> Attempted<Option<Marker>> {
         if !facts.allow_connections {
-            return Marker::read_comment(&**self.server, &self.tenant.database).await;
+            return Marker::read_comment(&*self.server, &self.tenant.database).await;
         }
         let inside = self.inside().await?;
-        let marker = Marker::read(&**inside).await;
+        let marker = Marker::read(&*inside).await;
         inside.close().await;
         marker
     }
@@ -126,7 +126,8 @@ impl<'a> Tenancy<'a> {
 
 /// Checks that Odoo is installed in the database and of the major; returns the version of `base`.
 pub async fn base_version(client: &impl GenericClient, odoo_version: u32) -> Attempted<String> {
-    const QUERY: &str = "SELECT latest_version::text, state::text FROM public.ir_module_module WHERE name = 'base'";
+    const QUERY: &str =
+        "SELECT latest_version::text, state::text FROM public.ir_module_module WHERE name = 'base'";
     const THERE: &str = "SELECT to_regclass('public.ir_module_module') IS NOT NULL";
     let there = client.query_one(THERE, &[]).await;
     let there: bool = there.map_err(|error| query_error(THERE, &error))?.get(0);

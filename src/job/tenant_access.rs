@@ -30,7 +30,10 @@ pub async fn suspend(attempt: &Attempt, command: &TenantSuspend) -> Attempted<Op
         return Err(released(&tenancy, &before));
     }
     let database = &command.tenant.database;
-    let would = format!("hide {database:?}, which is {}, and end its sessions", before.describe());
+    let would = format!(
+        "hide {database:?}, which is {}, and end its sessions",
+        before.describe()
+    );
     if attempt.only_says(&would) {
         return Ok(None);
     }
@@ -56,7 +59,11 @@ pub async fn resume(attempt: &Attempt, command: &TenantResume) -> Attempted<Opti
         ));
     }
     let (database, roles) = (&command.tenant.database, &command.roles);
-    let would = format!("give {database:?}, which is {}, to {}", before.describe(), roles.application_role);
+    let would = format!(
+        "give {database:?}, which is {}, to {}",
+        before.describe(),
+        roles.application_role
+    );
     if attempt.only_says(&would) {
         return Ok(None);
     }
@@ -68,7 +75,7 @@ pub async fn resume(attempt: &Attempt, command: &TenantResume) -> Attempted<Opti
     let inside = tenancy.inside().await?;
     // Once it is open, the row decides, and not the comment.
     tenancy.own_marker(&tenancy.required_facts().await?).await?;
-    tenancy::base_version(&**inside, command.odoo_version).await?;
+    tenancy::base_version(&*inside, command.odoo_version).await?;
     inside.close().await;
     attempt.phase("publish").await?;
     tenancy.prove_lock().await?;
@@ -78,7 +85,7 @@ pub async fn resume(attempt: &Attempt, command: &TenantResume) -> Attempted<Opti
         access::commit(transaction).await?;
     }
     attempt.phase("prove").await?;
-    access::prove_published(&**tenancy.server, database, roles).await?;
+    access::prove_published(&*tenancy.server, database, roles).await?;
     report(&tenancy, &before, 0).await
 }
 
@@ -109,9 +116,8 @@ pub async fn release(attempt: &Attempt, command: &TenantRelease) -> Attempted<Op
         return Ok(None);
     }
     let login = tenancy.login.username.expose().to_owned();
-    let is_released = |facts: &DatabaseFacts| {
-        facts.owner == login && !facts.allow_connections && !facts.is_template
-    };
+    let is_released =
+        |facts: &DatabaseFacts| facts.owner == login && !facts.allow_connections && !facts.is_template;
     if is_released(&before) {
         return report(&tenancy, &before, 0).await;
     }
@@ -125,9 +131,9 @@ pub async fn release(attempt: &Attempt, command: &TenantRelease) -> Attempted<Op
     change(&transaction, "ALTER DATABASE %I IS_TEMPLATE false", &[database]).await?;
     access::commit(transaction).await?;
     attempt.phase("end-sessions").await?;
-    let ended = access::end_sessions(&**tenancy.server, database).await?;
+    let ended = access::end_sessions(&*tenancy.server, database).await?;
     attempt.phase("give").await?;
-    give_to_login(&**tenancy.server, database).await?;
+    give_to_login(&*tenancy.server, database).await?;
     attempt.phase("prove").await?;
     let after = tenancy.required_facts().await?;
     if is_released(&after) {
@@ -147,7 +153,11 @@ async fn give_to_login(client: &impl GenericClient, database: &str) -> Attempted
     change(client, "ALTER DATABASE %I OWNER TO %I", &[database, &login]).await
 }
 
-async fn report(tenancy: &Tenancy<'_>, before: &DatabaseFacts, sessions_ended: u32) -> Attempted<Option<Report>> {
+async fn report(
+    tenancy: &Tenancy<'_>,
+    before: &DatabaseFacts,
+    sessions_ended: u32,
+) -> Attempted<Option<Report>> {
     let after = tenancy.required_facts().await?;
     let access = |facts: &DatabaseFacts| {
         let DatabaseFacts {
@@ -173,7 +183,9 @@ fn refuse_template(tenancy: &Tenancy<'_>, facts: &DatabaseFacts) -> Attempted<()
     let database = &tenancy.tenant.database;
     Err(Failure::refused(
         "DatabaseIsTemplate",
-        format!("the database {database:?} is a template (IS_TEMPLATE), and no tenant's; nothing was touched"),
+        format!(
+            "the database {database:?} is a template (IS_TEMPLATE), and no tenant's; nothing was touched"
+        ),
     ))
 }
 

@@ -10,7 +10,7 @@
 //! | `lock` `gate` | whose database is it? refuses what is not ours | nothing |
 //! | `open` | born closed: lets us in, and nobody else | a hidden database without our marker, as before |
 //! | `claim` | marker and record, hidden, no sessions | our marker, `claimed` |
-//! | `initialise` | Odoo's modules into an empty database | a part of Odoo: the database is made anew |
+//! | `initialise` | Odoo's modules into an empty database | a part of Odoo, which is thrown away |
 //! | `filestore` | the template's files, renamed into place at the end | a directory beside it, which is continued |
 //! | `personalise` | ids, host, administrator, company: one transaction | nothing, or all of it |
 //! | `grants` | rights that a clone does not bring along | rights |
@@ -19,12 +19,13 @@
 //! | `read-back` | what the server says now | nothing |
 
 mod files;
-mod install;
 mod password;
 mod personalise;
 mod prove;
 mod record;
 mod standing;
+
+use std::iter;
 
 use tokio_postgres::GenericClient;
 
@@ -38,6 +39,7 @@ use super::{
     attempt::Attempt,
     failure::{Attempted, Failure},
     filestore::Filestore,
+    odoo,
     postgres::{
         LockMode, Marker, MarkerState,
         access::{self, DatabaseFacts},
@@ -47,6 +49,9 @@ use super::{
     tenancy::Tenancy,
 };
 use crate::contract::{Origin, Report, TenantInit, TenantReport};
+
+/// The module that every other needs.
+const BASE: &str = "base";
 
 /// Makes a database a tenant's.
 pub async fn run(attempt: &Attempt, command: &TenantInit) -> Attempted<Option<Report>> {
@@ -89,7 +94,9 @@ async fn look(
         return judge(tenancy, command, facts).await.map(Some);
     }
     refuse_closed(tenancy, command, &facts).await?;
-    if attempt.only_says(&format!("open {database:?} for the Jobs only, look whose it is, and make it the tenant's")) {
+    if attempt.only_says(&format!(
+        "open {database:?} for the Jobs only, look whose it is, and make it the tenant's"
+    )) {
         return Ok(None);
     }
     attempt.phase("open").await?;
@@ -97,7 +104,7 @@ async fn look(
     let facts = tenancy.required_facts().await?;
     let outcome = judge(tenancy, command, facts).await;
     if outcome.is_err() {
-        access::close(&**tenancy.server, database).await?;
+        access::close(&*tenancy.server, database).await?;
     }
     outcome.map(Some)
 }
@@ -108,7 +115,10 @@ async fn refuse_closed(tenancy: &Tenancy<'_>, command: &TenantInit, facts: &Data
     let refused = |reason, what: &str| {
         Err(Failure::refused(
             reason,
-            format!("the database {database:?} {what} ({}); nothing was touched", facts.describe()),
+            format!(
+                "the database {database:?} {what} ({}); nothing was touched",
+                facts.describe()
+            ),
         ))
     };
     if facts.is_template {
@@ -120,7 +130,7 @@ async fn refuse_closed(tenancy: &Tenancy<'_>, command: &TenantInit, facts: &Data
             "is closed, and not by its Database resource: it was released to be dropped, or somebody closed it",
         );
     }
-    let comment = Marker::read_comment(&**tenancy.server, database).await?;
+    let comment = Marker::read_comment(&*tenancy.server, database).await?;
     match comment {
         Some(marker) if !marker.is_same_owner(&tenancy.marker_as(MarkerState::Ready)) => {
             Err(tenancy.foreign(&marker))
@@ -132,14 +142,14 @@ async fn refuse_closed(tenancy: &Tenancy<'_>, command: &TenantInit, facts: &Data
 async fn judge(tenancy: &Tenancy<'_>, command: &TenantInit, facts: DatabaseFacts) -> Attempted<Standing> {
     let inside = tenancy.inside().await?;
     let comment = match &command.template {
-        Some(template) => Marker::read_comment(&**tenancy.server, template).await?,
+        Some(template) => Marker::read_comment(&*tenancy.server, template).await?,
         None => None,
     };
     let of_name = || standing::subject_of_name(command.template.as_deref().unwrap_or_default());
     let seen = Seen {
         facts,
-        marker: Marker::read(&**inside).await?,
-        is_empty: is_empty(&**inside).await?,
+        marker: Marker::read(&*inside).await?,
+        is_empty: is_empty(&*inside).await?,
         template_subject: comment.map(|marker| marker.subject).or_else(of_name),
     };
     inside.close().await;
@@ -161,7 +171,7 @@ async fn make(
     let mut record = claim(tenancy, command, is_new).await?;
     if record.origin == Origin::Installed && !record.is_installed {
         attempt.phase("initialise").await?;
-        record = install::install(attempt, tenancy, command, &filestore).await?;
+        record = initialise(attempt, tenancy, command, record).await?;
     }
     attempt.phase("filestore").await?;
     copy_files(attempt, tenancy, command, &record).await?;
@@ -173,8 +183,8 @@ async fn make(
     grant(tenancy, command).await?;
     attempt.phase("prove").await?;
     let inside = tenancy.inside().await?;
-    prove::prove(&**inside, command, &record).await?;
-    prove::prove_credentials(&**inside, record.password_set).await?;
+    prove::prove(&*inside, command, &record).await?;
+    prove::prove_credentials(&*inside, record.password_set).await?;
     inside.close().await;
     attempt.phase("publish").await?;
     publish(tenancy, command, None).await
@@ -188,22 +198,61 @@ async fn claim(tenancy: &mut Tenancy<'_>, command: &TenantInit, is_new: bool) ->
     let mut inside = tenancy.inside().await?;
     let transaction = access::begin(&mut inside).await?;
     // A row of an earlier tenant, which the template brought along, is not ours whatever it says.
-    let known = if is_new { None } else { Record::read(&transaction, id).await? };
+    let known = if is_new {
+        None
+    } else {
+        Record::read(&transaction, id).await?
+    };
     let record = match known {
         Some(record) => record,
         None => {
-            let origin = if command.template.is_some() { Origin::Template } else { Origin::Installed };
+            let origin = if command.template.is_some() {
+                Origin::Template
+            } else {
+                Origin::Installed
+            };
             Record::new(origin, record::database_uuid(&transaction).await?)
         }
     };
     let marker = tenancy.marker_as(MarkerState::Claimed);
-    marker.write(&transaction, database, &roles.application_role).await?;
+    marker
+        .write(&transaction, database, &roles.application_role)
+        .await?;
     record.write(&transaction, id).await?;
     access::hide_within(&transaction, database, roles).await?;
     access::commit(transaction).await?;
     inside.close().await;
-    access::end_sessions(&**tenancy.server, database).await?;
-    access::prove_dark(&**tenancy.server, database, roles).await?;
+    access::end_sessions(&*tenancy.server, database).await?;
+    access::prove_dark(&*tenancy.server, database, roles).await?;
+    Ok(record)
+}
+
+/// Odoo's modules into an empty database; what a killed run has left of that is thrown away first.
+async fn initialise(
+    attempt: &Attempt,
+    tenancy: &Tenancy<'_>,
+    command: &TenantInit,
+    record: Record,
+) -> Attempted<Record> {
+    let given = command.module.iter().filter(|module| *module != BASE).cloned();
+    let modules: Vec<_> = iter::once(BASE.to_owned()).chain(given).collect();
+    odoo::install(
+        attempt,
+        &tenancy.login,
+        &command.roles,
+        &command.tenant.database,
+        command.odoo_version,
+        &modules,
+        &command.data_directory,
+    )
+    .await?;
+    let record = Record {
+        is_installed: true,
+        ..record
+    };
+    let inside = tenancy.inside().await?;
+    record.write(&*inside, &command.tenant.marker).await?;
+    inside.close().await;
     Ok(record)
 }
 
@@ -218,7 +267,7 @@ async fn copy_files(
         return Ok(());
     };
     let inside = tenancy.inside().await?;
-    let attachments = files::attachments(&**inside).await?;
+    let attachments = files::attachments(&*inside).await?;
     inside.close().await;
     let from = Filestore::new(&command.data_directory, template)?;
     let to = Filestore::new(&command.data_directory, &command.tenant.database)?;
@@ -259,9 +308,9 @@ async fn personalise(
 async fn grant(tenancy: &Tenancy<'_>, command: &TenantInit) -> Attempted<()> {
     let (database, role) = (&command.tenant.database, &command.roles.application_role);
     let inside = tenancy.inside().await?;
-    change(&**inside, "GRANT CREATE ON DATABASE %I TO %I", &[database, role]).await?;
-    change(&**inside, "GRANT USAGE, CREATE ON SCHEMA public TO %I", &[role]).await?;
-    prove::prove_schema_rights(&**inside, role).await?;
+    change(&*inside, "GRANT CREATE ON DATABASE %I TO %I", &[database, role]).await?;
+    change(&*inside, "GRANT USAGE, CREATE ON SCHEMA public TO %I", &[role]).await?;
+    prove::prove_schema_rights(&*inside, role).await?;
     inside.close().await;
     Ok(())
 }
@@ -273,7 +322,9 @@ async fn publish(tenancy: &Tenancy<'_>, command: &TenantInit, adopted: Option<&R
     let mut inside = tenancy.inside().await?;
     let transaction = access::begin(&mut inside).await?;
     let marker = tenancy.marker_as(MarkerState::Ready);
-    marker.write(&transaction, database, &roles.application_role).await?;
+    marker
+        .write(&transaction, database, &roles.application_role)
+        .await?;
     if let Some(record) = adopted {
         record.write(&transaction, &command.tenant.marker).await?;
         personalise::base_url(&transaction, &command.host).await?;
@@ -281,7 +332,7 @@ async fn publish(tenancy: &Tenancy<'_>, command: &TenantInit, adopted: Option<&R
     access::publish_within(&transaction, database, roles).await?;
     access::commit(transaction).await?;
     inside.close().await;
-    access::prove_published(&**tenancy.server, database, roles).await
+    access::prove_published(&*tenancy.server, database, roles).await
 }
 
 /// Takes over what is another's by its marker: it keeps its ids, users and files, and gets our marker and host. It may be
@@ -290,7 +341,7 @@ async fn adopt(attempt: &Attempt, tenancy: &mut Tenancy<'_>, command: &TenantIni
     attempt.phase("prove").await?;
     let record = Record::new(Origin::Adopted, None);
     let inside = tenancy.inside().await?;
-    prove::prove(&**inside, command, &record).await?;
+    prove::prove(&*inside, command, &record).await?;
     inside.close().await;
     attempt.phase("adopt").await?;
     publish(tenancy, command, Some(&record)).await
@@ -301,17 +352,17 @@ async fn report(tenancy: &Tenancy<'_>, command: &TenantInit) -> Attempted<Report
     let facts = tenancy.required_facts().await?;
     tenancy.own_marker(&facts).await?;
     let inside = tenancy.inside().await?;
-    let record = finished_record(&**inside, id).await?;
+    let record = finished_record(&*inside, id).await?;
     let Proven {
         uuid,
         base_version,
         module_count,
         files,
-    } = prove::prove(&**inside, command, &record).await?;
+    } = prove::prove(&*inside, command, &record).await?;
     inside.close().await;
     if !facts.is_dark(&command.roles) {
         // A tenant that was suspended since is finished too, and stays as it is.
-        access::prove_published(&**tenancy.server, database, &command.roles).await?;
+        access::prove_published(&*tenancy.server, database, &command.roles).await?;
     }
     Ok(Report::Tenant(TenantReport {
         marker: id.clone(),
@@ -334,10 +385,18 @@ async fn finished_record(client: &impl GenericClient, id: &str) -> Attempted<Rec
 fn would(command: &TenantInit, standing: &Standing) -> String {
     let (database, role) = (&command.tenant.database, &command.roles.application_role);
     match standing {
-        Standing::Clone => format!("claim {database:?}, copy the template's files, personalise it, give it to {role}"),
-        Standing::Empty => format!("claim {database:?}, install Odoo's modules, personalise it, give it to {role}"),
-        Standing::Begun => format!("go on with {database:?}, which an earlier run has claimed, and give it to {role}"),
-        Standing::Adoptable => format!("put our marker and host on {database:?}, and leave its data as they are"),
+        Standing::Clone => {
+            format!("claim {database:?}, copy the template's files, personalise it, give it to {role}")
+        }
+        Standing::Empty => {
+            format!("claim {database:?}, install Odoo's modules, personalise it, give it to {role}")
+        }
+        Standing::Begun => {
+            format!("go on with {database:?}, which an earlier run has claimed, and give it to {role}")
+        }
+        Standing::Adoptable => {
+            format!("put our marker and host on {database:?}, and leave its data as they are")
+        }
         Standing::Finished => format!("look at {database:?}, which is finished, and change nothing"),
     }
 }

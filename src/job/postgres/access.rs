@@ -198,9 +198,7 @@ pub async fn publish_within(client: &impl GenericClient, database: &str, roles: 
 /// Proves that a database is its pool's.
 pub async fn prove_published(client: &impl GenericClient, database: &str, roles: &Roles) -> Attempted<()> {
     let facts = required_facts(client, database).await?;
-    if facts.is_published(roles)
-        && may_connect(client, Some(&roles.application_role), database).await?
-    {
+    if facts.is_published(roles) && may_connect(client, Some(&roles.application_role), database).await? {
         return Ok(());
     }
     Err(Failure::give_up(

@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     fs, io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -109,17 +109,14 @@ pub fn copy(template: &Filestore, to: &Filestore, attachments: &Attachments, sto
     }
     let unfinished = unfinished(to.path());
     let outcome = fill(template, &unfinished, attachments, stop).and_then(|()| put_in_place(&unfinished, to));
-    if outcome.as_ref().is_err_and(|failure| failure.reason == "FilestoreFull") {
+    if outcome
+        .as_ref()
+        .is_err_and(|failure| failure.reason == "FilestoreFull")
+    {
         // Half a copy on a full volume is in everybody's way. The next try begins anew.
         let _ = fs::remove_dir_all(&unfinished);
     }
     outcome
-}
-
-/// Removes what a run of ours has left under the tenant's name, before its database is made again.
-pub fn clear(filestore: &Filestore) -> Attempted<()> {
-    clear_unfinished(filestore)?;
-    remove(filestore.path())
 }
 
 /// Removes a copy that an earlier tenant's run has not finished.
@@ -143,7 +140,9 @@ pub fn prove_ownership(filestore: &Filestore, strict: bool) -> Attempted<()> {
         check_entry(&folder, own, strict.then_some(FOLDER_MODE))?;
         for entry in fs::read_dir(&folder).map_err(|error| failed("read", &folder, &error))? {
             let entry = entry.map_err(|error| failed("read", &folder, &error))?;
-            let kind = entry.file_type().map_err(|error| failed("read", &folder, &error))?;
+            let kind = entry
+                .file_type()
+                .map_err(|error| failed("read", &folder, &error))?;
             if kind.is_dir() {
                 folders.push(entry.path());
             } else {
@@ -168,7 +167,11 @@ fn check_entry(path: &Path, own: u32, mode: Option<u32>) -> Attempted<()> {
              volume must not map users",
             path.display(),
             metadata.uid(),
-            if metadata.is_symlink() { " and a symbolic link" } else { "" }
+            if metadata.is_symlink() {
+                " and a symbolic link"
+            } else {
+                ""
+            }
         ),
     ))
 }
@@ -187,7 +190,12 @@ fn fill(from: &Filestore, to: &Path, attachments: &Attachments, stop: &Stop) -> 
         files += 1;
         if told.elapsed() >= PROGRESS {
             told = Instant::now();
-            info!(files, of = attachments.len(), bytes, "copying the template's files");
+            info!(
+                files,
+                of = attachments.len(),
+                bytes,
+                "copying the template's files"
+            );
         }
     }
     info!(files, bytes, "copied the template's files");

@@ -144,7 +144,10 @@ async fn partner(client: &impl GenericClient, command: &TenantInit, which: &str)
     if there.contains("email_normalized") {
         set.push("email_normalized = lower($2)".to_owned());
     }
-    let statement = format!("UPDATE public.res_partner SET {} WHERE id = {which}", set.join(", "));
+    let statement = format!(
+        "UPDATE public.res_partner SET {} WHERE id = {which}",
+        set.join(", ")
+    );
     run(client, &statement, &[&command.owner_name, &command.owner_email]).await?;
     Ok(())
 }
@@ -157,4 +160,3 @@ async fn run(
     let outcome = client.execute(statement, parameters).await;
     outcome.map_err(|error| query_error(statement, &error))
 }
-

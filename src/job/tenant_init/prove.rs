@@ -71,7 +71,9 @@ async fn modules(client: &impl GenericClient) -> Attempted<u32> {
 async fn uuid(client: &impl GenericClient, record: &Record) -> Attempted<String> {
     match database_uuid(client).await? {
         Some(uuid) if record.source_uuid.as_ref() != Some(&uuid) => Ok(uuid),
-        Some(uuid) => Err(not_personalised(&format!("its database.uuid {uuid} is the template's"))),
+        Some(uuid) => Err(not_personalised(&format!(
+            "its database.uuid {uuid} is the template's"
+        ))),
         None => Err(not_personalised("it has no database.uuid")),
     }
 }
@@ -129,7 +131,10 @@ async fn prove_files(client: &impl GenericClient, command: &TenantInit, record: 
     let attachments = files::attachments(client).await?;
     let comparison = files::compare(&filestore, &attachments)?;
     if !comparison.orphans.is_empty() {
-        warn!(orphans = comparison.orphans.len(), "files that no attachment names, as Odoo leaves them");
+        warn!(
+            orphans = comparison.orphans.len(),
+            "files that no attachment names, as Odoo leaves them"
+        );
     }
     let is_adopted = record.origin == Origin::Adopted;
     if is_adopted && comparison.missing.len() == attachments.len() && !attachments.is_empty() {
@@ -171,7 +176,8 @@ async fn prove_files(client: &impl GenericClient, command: &TenantInit, record: 
 
 /// Nobody who was in the template may be let into the tenant.
 pub async fn prove_credentials(client: &impl GenericClient, password_set: bool) -> Attempted<()> {
-    const QUERY: &str = "SELECT count(*) FILTER (WHERE password IS NOT NULL AND password <> '') FROM public.res_users";
+    const QUERY: &str =
+        "SELECT count(*) FILTER (WHERE password IS NOT NULL AND password <> '') FROM public.res_users";
     if !columns(client, "res_users").await?.contains("password") {
         return Err(not_personalised("its users have no passwords"));
     }
@@ -180,7 +186,9 @@ pub async fn prove_credentials(client: &impl GenericClient, password_set: bool) 
     if passwords == i64::from(password_set) {
         return Ok(());
     }
-    Err(not_personalised(&format!("{passwords} of its users have a password")))
+    Err(not_personalised(&format!(
+        "{passwords} of its users have a password"
+    )))
 }
 
 fn not_personalised(what: &str) -> Failure {

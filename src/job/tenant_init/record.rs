@@ -92,7 +92,14 @@ impl Record {
         client
             .execute(
                 ROW,
-                &[&marker, &word(*origin), source_uuid, is_installed, is_personalised, password_set],
+                &[
+                    &marker,
+                    &word(*origin),
+                    source_uuid,
+                    is_installed,
+                    is_personalised,
+                    password_set,
+                ],
             )
             .await
             .map_err(|error| query_error(ROW, &error))?;

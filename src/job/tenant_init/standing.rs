@@ -55,7 +55,10 @@ pub fn standing(command: &TenantInit, seen: &Seen) -> Attempted<Standing> {
         ))
     };
     if seen.facts.is_template {
-        return refuse("DatabaseIsTemplate", format_args!("is a template, and no tenant's"));
+        return refuse(
+            "DatabaseIsTemplate",
+            format_args!("is a template, and no tenant's"),
+        );
     }
     match &seen.marker {
         Some(marker) if marker.is_same_owner(&wanted) => Ok(match marker.state {
@@ -81,7 +84,9 @@ pub fn standing(command: &TenantInit, seen: &Seen) -> Attempted<Standing> {
             format_args!(
                 "was to be taken over as that of {:?}, and carries {}",
                 command.adopt.as_deref().unwrap_or_default(),
-                found.as_ref().map_or_else(|| "no marker".to_owned(), Marker::describe)
+                found
+                    .as_ref()
+                    .map_or_else(|| "no marker".to_owned(), Marker::describe)
             ),
         ),
         Some(template) => clone_of(command, seen, template),
@@ -90,7 +95,9 @@ pub fn standing(command: &TenantInit, seen: &Seen) -> Attempted<Standing> {
         }
         None if seen.is_empty && command.template.is_some() => refuse(
             "DatabaseEmpty",
-            format_args!("is empty, and was to be a clone of a template. Delete it, so that it is cloned again"),
+            format_args!(
+                "is empty, and was to be a clone of a template. Delete it, so that it is cloned again"
+            ),
         ),
         None => refuse(
             "DatabaseUnmarked",
@@ -117,12 +124,21 @@ fn clone_of(command: &TenantInit, seen: &Seen, marker: &Marker) -> Attempted<Sta
     };
     let major = marker.subject.rsplit_once('-').map(|(_, major)| major);
     if command.template.is_none() {
-        return refuse("ForeignDatabase", "was to be empty. Delete it, so that it is made again");
+        return refuse(
+            "ForeignDatabase",
+            "was to be empty. Delete it, so that it is made again",
+        );
     }
     if marker.state != MarkerState::Ready {
-        return refuse("TemplateUnfinished", "of one that was not finished. Delete it, so that it is cloned again");
+        return refuse(
+            "TemplateUnfinished",
+            "of one that was not finished. Delete it, so that it is cloned again",
+        );
     }
-    let is_other = seen.template_subject.as_ref().is_some_and(|subject| *subject != marker.subject);
+    let is_other = seen
+        .template_subject
+        .as_ref()
+        .is_some_and(|subject| *subject != marker.subject);
     if is_other || major != Some(&command.odoo_version.to_string()) {
         let template = command.template.as_deref().unwrap_or_default();
         return refuse(
@@ -131,7 +147,10 @@ fn clone_of(command: &TenantInit, seen: &Seen, marker: &Marker) -> Attempted<Sta
         );
     }
     if !seen.facts.is_dark(&command.roles) {
-        return refuse("DatabasePublished", "pools can see it already. Somebody has given it away: move it away");
+        return refuse(
+            "DatabasePublished",
+            "pools can see it already. Somebody has given it away: move it away",
+        );
     }
     Ok(Standing::Clone)
 }
@@ -140,7 +159,9 @@ fn clone_of(command: &TenantInit, seen: &Seen, marker: &Marker) -> Attempted<Sta
 #[must_use]
 pub fn subject_of_name(template: &str) -> Option<String> {
     let (code, rest) = template.split_once("-template-")?;
-    let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+    let end = rest
+        .find(|letter: char| !letter.is_ascii_digit())
+        .unwrap_or(rest.len());
     (end > 0).then(|| format!("{code}-{}", &rest[..end]))
 }
 
@@ -211,7 +232,10 @@ mod tests {
         let good = seen(template("basic-18", ready));
         assert_eq!(standing(&command(), &good), Ok(Standing::Clone));
         for other in ["pro-18", "basic-17"] {
-            assert_eq!(refusal(&command(), &seen(template(other, ready))), "ForeignDatabase");
+            assert_eq!(
+                refusal(&command(), &seen(template(other, ready))),
+                "ForeignDatabase"
+            );
         }
         let unfinished = seen(template("basic-18", MarkerState::Claimed));
         assert_eq!(refusal(&command(), &unfinished), "TemplateUnfinished");
@@ -221,7 +245,10 @@ mod tests {
         let mut open = good.clone();
         open.facts.grantees.insert(None);
         assert_eq!(refusal(&command(), &open), "DatabasePublished");
-        let empty_wanted = TenantInit { template: None, ..command() };
+        let empty_wanted = TenantInit {
+            template: None,
+            ..command()
+        };
         assert_eq!(refusal(&empty_wanted, &good), "ForeignDatabase");
         let mut sealed = good;
         sealed.facts.is_template = true;
@@ -239,13 +266,19 @@ mod tests {
 
     #[test]
     fn only_an_empty_dark_database_needs_no_marker() {
-        let empty_wanted = TenantInit { template: None, ..command() };
+        let empty_wanted = TenantInit {
+            template: None,
+            ..command()
+        };
         assert_eq!(standing(&empty_wanted, &seen(None)), Ok(Standing::Empty));
         assert_eq!(refusal(&command(), &seen(None)), "DatabaseEmpty");
         let mut published = seen(None);
         published.facts.owner = "plana".to_owned();
         assert_eq!(refusal(&empty_wanted, &published), "DatabaseUnmarked");
-        let full = Seen { is_empty: false, ..seen(None) };
+        let full = Seen {
+            is_empty: false,
+            ..seen(None)
+        };
         assert_eq!(refusal(&empty_wanted, &full), "DatabaseUnmarked");
         assert_eq!(refusal(&command(), &full), "DatabaseUnmarked");
     }
@@ -256,7 +289,10 @@ mod tests {
         let failure = standing(&command(), &other).unwrap_err();
         assert_eq!(failure.reason, "ForeignDatabase");
         assert!(failure.message.contains("\"theirs\""), "{failure}");
-        let adopting = |id: &str| TenantInit { adopt: Some(id.to_owned()), ..command() };
+        let adopting = |id: &str| TenantInit {
+            adopt: Some(id.to_owned()),
+            ..command()
+        };
         assert_eq!(standing(&adopting("theirs"), &other), Ok(Standing::Adoptable));
         assert_eq!(refusal(&adopting("wrong"), &other), "ForeignDatabase");
         assert_eq!(refusal(&adopting("theirs"), &seen(None)), "NotAdoptable");
@@ -270,14 +306,23 @@ mod tests {
     #[test]
     fn what_is_ours_goes_on_or_is_done() {
         let ours = |state| seen(Some(Marker::tenant("ours", "acme", state)));
-        assert_eq!(standing(&command(), &ours(MarkerState::Claimed)), Ok(Standing::Begun));
-        assert_eq!(standing(&command(), &ours(MarkerState::Ready)), Ok(Standing::Finished));
+        assert_eq!(
+            standing(&command(), &ours(MarkerState::Claimed)),
+            Ok(Standing::Begun)
+        );
+        assert_eq!(
+            standing(&command(), &ours(MarkerState::Ready)),
+            Ok(Standing::Finished)
+        );
     }
 
     #[test]
     fn the_name_of_a_template_says_for_whom_it_is() {
         let subject = |name| subject_of_name(name);
-        assert_eq!(subject("basic-template-18.planapulse.app").as_deref(), Some("basic-18"));
+        assert_eq!(
+            subject("basic-template-18.planapulse.app").as_deref(),
+            Some("basic-18")
+        );
         assert_eq!(subject("my-pro-template-19").as_deref(), Some("my-pro-19"));
         for none in ["basic", "basic-template-", "basic-template-x.planapulse.app"] {
             assert_eq!(subject(none), None, "{none}");
