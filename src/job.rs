@@ -16,6 +16,8 @@
 //! | `filestore` | the files of one database |
 //! | `tenancy` | whose database it is, and the lock on it |
 //! | `passlib` | password hashes as Odoo checks them |
+//! | `store` `archive` | the object store; compression, encryption and checksums of streams |
+//! | `backup` | backups: made, listed, pruned, read back |
 //! | `http` | the client of everything that is spoken to by HTTP |
 //! | `odoo` | installing modules, with gates and proofs |
 //! | `result` | the termination message |
@@ -125,16 +127,16 @@ async fn dispatch(attempt: &Attempt, command: &Command) -> Attempted<Option<Repo
         Command::TenantResume(command) => tenant_access::resume(attempt, command).await,
         Command::TenantRelease(command) => tenant_access::release(attempt, command).await,
         Command::FilestoreRemove(command) => filestore_remove::run(attempt, command).await,
+        Command::Backup(command) => backup::make(attempt, command).await,
+        Command::BackupPrune(command) => backup::prune(attempt, command).await,
+        Command::BackupList(command) => backup::list(attempt, command).await,
+        Command::BackupVerify(command) => backup::verify(attempt, command).await,
         Command::TemplateBuild(_)
         | Command::TemplateRemove(_)
         | Command::RoomCreate(_)
         | Command::RoomRetire(_)
         | Command::PortalNotify(_)
         | Command::ErpCallback(_)
-        | Command::EventPublish(_)
-        | Command::Backup(_)
-        | Command::BackupPrune(_)
-        | Command::BackupList(_)
-        | Command::BackupVerify(_) => Err(Failure::give_up("NotThere", "this release cannot do this")),
+        | Command::EventPublish(_) => Err(Failure::give_up("NotThere", "this release cannot do this")),
     }
 }

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::{
     open::{Opened, Unreadable, open},
-    seal::{Sealed, Sink, seal},
+    seal::{Sealed, Sink, cannot_write, seal},
 };
 use super::failure::{Attempted, Failure};
 use crate::contract::Compression;

@@ -5,13 +5,23 @@
 //! and does not exist.
 
 mod catalogue;
+mod dump;
+mod files;
 mod layout;
+mod list;
+mod make;
 mod manifest;
+mod prune;
+mod snapshot;
+mod transfer;
+mod verify;
 
-pub use self::manifest::Manifest;
 use self::{
     catalogue::Catalogue,
     layout::{BackupId, Part, Wanted},
+};
+pub use self::{
+    list::run as list, make::run as make, manifest::Manifest, prune::run as prune, verify::run as verify,
 };
 use super::{
     attempt::Attempt,

@@ -5,14 +5,18 @@
 
 pub mod access;
 pub mod columns;
+mod authority_file;
 mod connect;
 mod ddl;
 mod lock;
 mod marker;
+mod tools;
 
 pub use self::{
+    authority_file::AuthorityFile,
     connect::{Client, Login, Missing},
     ddl::{change, check_name, one_text, query_error},
     lock::{LockMode, TenantLock},
     marker::{Marker, MarkerState, Purpose},
+    tools::{TooOld, Tool, find_tool, major, quote_for_connection},
 };

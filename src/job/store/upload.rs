@@ -1,8 +1,10 @@
 //! A large object on its way: part after part, two at a time, and none of it is there before it is whole.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use object_store::MultipartUpload;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 use tracing::warn;
 
 use super::Store;
@@ -16,6 +18,8 @@ const IN_FLIGHT: usize = 2;
 const SMALL_PARTS: usize = 1000;
 /// After so many further parts they are twice as large.
 const GROWTH_PARTS: usize = 330;
+/// A node that is drained waits half a minute for us.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// S3 takes no more parts than these.
 const PARTS_MAXIMUM: usize = 10_000;
 
@@ -82,9 +86,13 @@ impl<'a> Upload<'a> {
     pub async fn abort(mut self) {
         // A part that arrives later would stay.
         self.in_flight.shutdown().await;
-        if let Err(error) = self.inner.abort().await {
-            let failure = self.store.failed("abort the upload of", &self.key, &error);
-            warn!(key = %self.key, "{failure}");
+        match timeout(ABORT_TIMEOUT, self.inner.abort()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                let failure = self.store.failed("abort the upload of", &self.key, &error);
+                warn!(key = %self.key, "{failure}");
+            }
+            Err(_) => warn!(key = %self.key, "the store does not answer; an unfinished upload stays"),
         }
     }
 
