@@ -3,6 +3,8 @@
 //! In: the contract's server and the login from the environment. Out: a client that names host and port in every error
 //! and the password in none. Values are parameters; names go into a statement by the server's own `format('%I')`.
 
+pub mod access;
+pub mod columns;
 mod authority_file;
 mod connect;
 mod ddl;
