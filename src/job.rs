@@ -15,6 +15,7 @@
 //! | `postgres` | connections, names in statements, the lock and the marker of a tenant |
 //! | `filestore` | the files of one database |
 //! | `odoo` | installing modules, with gates and proofs |
+//! | `template` | what a template is: its databases, its files, the record of its build |
 //! | `result` | the termination message |
 
 mod attempt;
@@ -26,6 +27,9 @@ mod postgres;
 mod process;
 mod result;
 mod secrets;
+mod template;
+mod template_build;
+mod template_remove;
 mod tls;
 
 use std::env;
@@ -106,9 +110,9 @@ async fn attempt(invocation: &Invocation) -> std::process::ExitCode {
 async fn dispatch(attempt: &Attempt, command: &Command) -> Attempted<Option<Report>> {
     match command {
         Command::Install(command) => install::run(attempt, command).await,
-        Command::TemplateBuild(_)
-        | Command::TemplateRemove(_)
-        | Command::TenantInit(_)
+        Command::TemplateBuild(command) => template_build::run(attempt, command).await,
+        Command::TemplateRemove(command) => template_remove::run(attempt, command).await,
+        Command::TenantInit(_)
         | Command::TenantSmoke(_)
         | Command::TenantSuspend(_)
         | Command::TenantResume(_)

@@ -145,7 +145,10 @@ fn reasons_in_source() -> BTreeMap<String, BTreeSet<String>> {
             "give_up" => "GiveUp",
             _ => "Refused",
         };
-        reasons.entry(found[2].to_owned()).or_default().insert(exit.to_owned());
+        reasons
+            .entry(found[2].to_owned())
+            .or_default()
+            .insert(exit.to_owned());
     }
     reasons
 }
@@ -155,28 +158,46 @@ fn every_reason_of_odoo_job_is_explained_once() {
     let source = reasons_in_source();
     assert!(source.len() > 10, "{source:?}");
     let mut explained = BTreeMap::new();
-    for line in read("docs/odoo-job.md").lines().skip_while(|line| *line != "## Reasons") {
+    for line in read("docs/odoo-job.md")
+        .lines()
+        .skip_while(|line| *line != "## Reasons")
+    {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
-        let [_, reason, exits, meaning, way_out, _] = cells[..] else { continue };
-        let Some(reason) = reason.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) else { continue };
+        let [_, reason, exits, meaning, way_out, _] = cells[..] else {
+            continue;
+        };
+        let Some(reason) = reason.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) else {
+            continue;
+        };
         assert!(!meaning.is_empty() && !way_out.is_empty(), "{line}");
         let exits = exits.split(", ").map(str::to_owned).collect::<BTreeSet<_>>();
-        assert!(explained.insert(reason.to_owned(), exits).is_none(), "twice: {line}");
+        assert!(
+            explained.insert(reason.to_owned(), exits).is_none(),
+            "twice: {line}"
+        );
     }
     assert_eq!(explained, source, "left is docs/odoo-job.md, right the source");
 }
 
 #[test]
 fn every_command_of_odoo_job_is_documented() {
-    let output = Command::new(env!("CARGO_BIN_EXE_odoo-job")).arg("--help").output().expect("it starts");
+    let output = Command::new(env!("CARGO_BIN_EXE_odoo-job"))
+        .arg("--help")
+        .output()
+        .expect("it starts");
     let help = String::from_utf8(output.stdout).expect("help is text");
     let commands = help.split("Commands:\n").nth(1).expect("a list of commands");
-    let names = commands.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
+    let names = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next());
     let document = read("docs/odoo-job.md");
     let mut count = 0;
     for name in names.filter(|name| *name != "help") {
         count += 1;
-        let documented = document.lines().any(|line| line.starts_with('|') && line.contains(&format!("`{name}`")));
+        let documented = document
+            .lines()
+            .any(|line| line.starts_with('|') && line.contains(&format!("`{name}`")));
         assert!(documented, "{name} has no row");
     }
     assert!(count > 15, "{count}");

@@ -92,7 +92,11 @@ impl Platform {
 
     fn data(&self) -> PathBuf {
         let filestore = self.odoo.filestore(DATABASE);
-        filestore.ancestors().nth(2).expect("data/filestore/NAME").to_owned()
+        filestore
+            .ancestors()
+            .nth(2)
+            .expect("data/filestore/NAME")
+            .to_owned()
     }
 
     fn data_directory(&self) -> String {
@@ -101,7 +105,11 @@ impl Platform {
 
     /// Runs a command with every secret that any command may want, and prints what the operator would see.
     fn run(&self, command: &JobCommand) -> JobResult {
-        let tools = format!("{}:{}", self.postgres.bin().display(), std::env::var("PATH").unwrap_or_default());
+        let tools = format!(
+            "{}:{}",
+            self.postgres.bin().display(),
+            std::env::var("PATH").unwrap_or_default()
+        );
         let finished = Job::new(command)
             .variable("PATH", tools)
             .variable("ODOO_JOB_ODOO", self.odoo.program().to_str().expect("it is text"))
@@ -113,7 +121,11 @@ impl Platform {
             .run()
             .done();
         for secret in [PASSWORD, &self.postgres.password(ADMIN), self.s3.secret_key()] {
-            assert!(!finished.everything().contains(secret), "{} shows a secret", command.name());
+            assert!(
+                !finished.everything().contains(secret),
+                "{} shows a secret",
+                command.name()
+            );
         }
         let result = finished.result.clone().expect("there is a result");
         println!("\n$ odoo-job {}", command.name());
@@ -135,12 +147,21 @@ impl PlainTools<'_> {
             .stderr(Stdio::inherit())
             .spawn()
             .expect("it starts");
-        child.stdin.take().expect("it is piped").write_all(input).expect("it reads");
+        child
+            .stdin
+            .take()
+            .expect("it is piped")
+            .write_all(input)
+            .expect("it reads");
         assert!(child.wait().expect("it ends").success(), "{}", program.display());
     }
 
     fn object(&self, key: &str) -> Vec<u8> {
-        let bytes = self.0.s3.object(&self.0.bucket, key).expect("the object is there");
+        let bytes = self
+            .0
+            .s3
+            .object(&self.0.bucket, key)
+            .expect("the object is there");
         // gzip, so that the standard tools of every machine can read it.
         let mut child = Command::new("gzip")
             .args(["-d", "-c"])
@@ -218,7 +239,10 @@ fn a_tenant_is_built_served_backed_up_and_restored() {
     let Some(Report::Template(template)) = platform.run(&build(&platform)).report else {
         panic!("a template's report")
     };
-    assert!(template.modules.contains_key("contacts") && template.module_count > 10, "{template:?}");
+    assert!(
+        template.modules.contains_key("contacts") && template.module_count > 10,
+        "{template:?}"
+    );
 
     // As provider-sql makes it: dark, from the template.
     platform
@@ -234,7 +258,11 @@ fn a_tenant_is_built_served_backed_up_and_restored() {
     };
     assert_eq!((tenant.origin, tenant.password_set), (Origin::Template, true));
     let again = platform.run(&init(&platform)).report;
-    assert_eq!(again, Some(Report::Tenant(tenant)), "a second run changes nothing");
+    assert_eq!(
+        again,
+        Some(Report::Tenant(tenant)),
+        "a second run changes nothing"
+    );
 
     let workers = platform.odoo.serve("^%h$", &[]);
     let smoke = platform.run(&JobCommand::TenantSmoke(contract::TenantSmoke {
@@ -244,8 +272,12 @@ fn a_tenant_is_built_served_backed_up_and_restored() {
         odoo_version: 19,
     }));
     assert!(matches!(smoke.report, Some(Report::Smoke(_))), "{smoke:?}");
-    workers.login(DATABASE, DATABASE, OWNER, PASSWORD).expect("the new administrator logs in");
-    workers.login(DATABASE, DATABASE, "admin", "admin").expect_err("nobody else does");
+    workers
+        .login(DATABASE, DATABASE, OWNER, PASSWORD)
+        .expect("the new administrator logs in");
+    workers
+        .login(DATABASE, DATABASE, "admin", "admin")
+        .expect_err("nobody else does");
     picture(&workers, "tenant");
 
     let Some(Report::Backup(backup)) = platform.run(&backup(&platform)).report else {
@@ -260,7 +292,9 @@ fn a_tenant_is_built_served_backed_up_and_restored() {
 
     let restored = "restored.planapulse.app";
     PlainTools(&platform).restore(&backup.id, restored);
-    workers.login(restored, restored, OWNER, PASSWORD).expect("the restored tenant logs in");
+    workers
+        .login(restored, restored, OWNER, PASSWORD)
+        .expect("the restored tenant logs in");
     let (status, _) = workers.login_page(restored).expect("it answers");
     assert_eq!(status, 200);
     println!("\nrestored by gzip, pg_restore and tar; the administrator logged in again");
@@ -268,11 +302,22 @@ fn a_tenant_is_built_served_backed_up_and_restored() {
 
 /// A picture of the login page, where `ODOO_JOB_PICTURES` names a folder and chromium is there: for people, no proof.
 fn picture(workers: &servers::odoo::OdooServer, name: &str) {
-    let Some(folder) = std::env::var_os("ODOO_JOB_PICTURES") else { return };
+    let Some(folder) = std::env::var_os("ODOO_JOB_PICTURES") else {
+        return;
+    };
     let status = Command::new("chromium")
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1100,800"])
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--window-size=1100,800",
+        ])
         .arg(format!("--host-resolver-rules=MAP {DATABASE} {HOST}"))
-        .arg(format!("--screenshot={}", Path::new(&folder).join(format!("{name}.png")).display()))
+        .arg(format!(
+            "--screenshot={}",
+            Path::new(&folder).join(format!("{name}.png")).display()
+        ))
         .arg(format!("http://{DATABASE}:{}/web/login", workers.port))
         .status();
     println!("picture: {status:?}");

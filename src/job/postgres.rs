@@ -13,5 +13,5 @@ pub use self::{
     connect::{Client, Login, Missing},
     ddl::{change, check_name, one_text, query_error},
     lock::{LockMode, TenantLock},
-    marker::{Marker, MarkerState, Purpose},
+    marker::{COMMENT, Marker, MarkerState, Purpose},
 };
