@@ -19,11 +19,11 @@ use std::{collections::BTreeMap, fs, io};
 use tokio_postgres::GenericClient;
 use tracing::info;
 
+pub use self::gate::check_roles;
 use self::{
     gate::Content,
     run::{Odoo, Place},
 };
-pub use self::{gate::check_roles, run::PROGRAM_VARIABLE};
 use super::{
     attempt::Attempt,
     failure::{Attempted, Failure},
@@ -72,6 +72,11 @@ pub async fn install(
     odoo.install(attempt, place, modules).await?;
     let client = login.connect_to(database).await?;
     prove(&client, odoo_version, modules).await
+}
+
+/// Refuses an image without Odoo, or with one of another major.
+pub async fn check_version(attempt: &Attempt, odoo_version: u32) -> Attempted<()> {
+    Odoo::find(attempt, odoo_version).await.map(drop)
 }
 
 /// The installed modules of a database and their versions; none when Odoo never was there.

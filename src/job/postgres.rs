@@ -17,6 +17,10 @@ pub use self::{
     connect::{Client, Login, Missing},
     ddl::{change, check_name, one_text, query_error},
     lock::{LockMode, TenantLock},
+<<<<<<< HEAD
     marker::{Marker, MarkerState, Purpose},
     tools::{TooOld, Tool, find_tool, major, quote_for_connection},
+=======
+    marker::{COMMENT, Marker, MarkerState, Purpose},
+>>>>>>> odoo
 };

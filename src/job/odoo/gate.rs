@@ -129,8 +129,6 @@ pub async fn prepare(client: &mut Client, roles: &Roles) -> Attempted<()> {
                          'CREATE') AND has_database_privilege($1, current_database(), 'CREATE')";
     let role = roles.application_role.as_str();
     let database = client.database.clone();
-    // A login with a role setting would grant as that role, and a GRANT without the right to it is only a warning.
-    change(&**client, "SET ROLE NONE", &[]).await?;
     change(&**client, "GRANT USAGE, CREATE ON SCHEMA public TO %I", &[role]).await?;
     change(&**client, "GRANT CREATE ON DATABASE %I TO %I", &[&database, role]).await?;
     let row = client
