@@ -54,10 +54,7 @@ use std::env;
 
 use tracing::error;
 
-use self::{
-    attempt::Attempt,
-    failure::Attempted,
-};
+use self::{attempt::Attempt, failure::Attempted};
 use crate::{
     contract::{Command, Invocation, Report},
     telemetry::{self, Verbosity},

@@ -4,8 +4,8 @@
 //! and the password in none. Values are parameters; names go into a statement by the server's own `format('%I')`.
 
 pub mod access;
-pub mod columns;
 mod authority_file;
+pub mod columns;
 mod connect;
 mod ddl;
 mod lock;
@@ -14,13 +14,9 @@ mod tools;
 
 pub use self::{
     authority_file::AuthorityFile,
-    connect::{Client, Login, Missing},
+    connect::{Client, Login},
     ddl::{change, check_name, one_text, query_error},
     lock::{LockMode, TenantLock},
-<<<<<<< HEAD
-    marker::{Marker, MarkerState, Purpose},
-    tools::{TooOld, Tool, find_tool, major, quote_for_connection},
-=======
     marker::{COMMENT, Marker, MarkerState, Purpose},
->>>>>>> odoo
+    tools::{Tool, find_tool, major, quote_for_connection},
 };
