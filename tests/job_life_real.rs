@@ -50,12 +50,14 @@ impl Platform {
     fn new() -> Option<Self> {
         let (postgres, s3) = (Postgres::shared()?, S3::shared()?);
         let odoo = Odoo::new(postgres, POOL)?;
-        Some(Self {
+        let platform = Self {
             postgres,
             s3,
             odoo,
             bucket: s3.bucket("backups"),
-        })
+        };
+        fs::create_dir_all(platform.data()).expect("the volume");
+        Some(platform)
     }
 
     fn server(&self) -> Server {

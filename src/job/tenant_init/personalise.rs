@@ -142,7 +142,7 @@ async fn partner(client: &impl GenericClient, command: &TenantInit, which: &str)
         .collect();
     set.push("email = $2".to_owned());
     if there.contains("email_normalized") {
-        set.push("email_normalized = lower($2)".to_owned());
+        set.push("email_normalized = lower($2::varchar)".to_owned());
     }
     let statement = format!(
         "UPDATE public.res_partner SET {} WHERE id = {which}",
