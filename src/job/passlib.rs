@@ -4,9 +4,10 @@
 //! padding). Odoo 17 to 19 hash the passwords of users with 600 000 rounds and keys of the API with 6 000; a hash says
 //! how many rounds it has, so every Odoo can check every one of them.
 
+use std::num::NonZeroU32;
+
 use base64ct::{Base64Unpadded, Encoding as _};
-use pbkdf2::pbkdf2_hmac;
-use sha2::Sha512;
+use ring::pbkdf2::{self, PBKDF2_HMAC_SHA512};
 
 use super::{
     failure::{Attempted, Failure},
@@ -64,7 +65,8 @@ pub fn is_hash(text: &str) -> bool {
 
 fn hash_with(password: &str, rounds: u32, salt: &[u8]) -> String {
     let mut hash = [0; HASH_BYTES];
-    pbkdf2_hmac::<Sha512>(password.as_bytes(), salt, rounds, &mut hash);
+    let counted = NonZeroU32::new(rounds).unwrap_or(NonZeroU32::MIN);
+    pbkdf2::derive(PBKDF2_HMAC_SHA512, counted, salt, password.as_bytes(), &mut hash);
     let encoded = |bytes: &[u8]| Base64Unpadded::encode_string(bytes).replace('+', ".");
     format!("{PREFIX}{rounds}${}${}", encoded(salt), encoded(&hash))
 }
