@@ -25,7 +25,7 @@ pub use self::{
     address::{address, shown, with_path},
     answer::Answer,
     patience::{Patience, Trouble},
-    peer::{Peer, secret_header},
+    peer::{Peer, is_refused_certificate, secret_header},
 };
 use super::{
     failure::{Attempted, Failure},
