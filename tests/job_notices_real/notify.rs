@@ -98,7 +98,9 @@ fn the_most_talkative_log_has_no_secret() {
     let finished = portal(&double).variable("RUST_LOG", "trace").run().done();
     assert!(finished.log.lines().count() > 10, "{}", finished.log);
     let signatures = double.requests();
-    let signatures = signatures.iter().map(|request| request.header("x-signature").unwrap());
+    let signatures = signatures
+        .iter()
+        .map(|request| request.header("x-signature").unwrap());
     silent(&finished, &[KEY, "query-hunter22"]);
     silent(&finished, &signatures.collect::<Vec<_>>());
 }
@@ -200,7 +202,7 @@ fn a_receiver_that_says_how_long_is_obeyed() {
 
 #[test]
 fn patience_ends_and_says_why() {
-    let double = Double::script(vec![answer(500, "<html>\nsorry")]);
+    let double = Double::script(vec![answer(500, "<html> query-hunter22\nsorry")]);
     let finished = portal(&double).run();
     ended(
         &finished,
@@ -209,7 +211,7 @@ fn patience_ends_and_says_why() {
         &[KEY, "query-hunter22"],
     );
     let message = finished.message();
-    assert!(message.contains("500: <html> (tried 8 times)"), "{message}");
+    assert!(message.contains("500: <html> *** (tried 8 times)"), "{message}");
     assert!(
         message.contains("the account portal, POST http://127.0.0.1"),
         "{message}"
