@@ -10,6 +10,7 @@ LABEL org.opencontainers.image.title="function-odoo" \
       org.opencontainers.image.licenses="Apache-2.0"
 # Every program of the image is named here and nowhere else: dev/package builds what these lines copy.
 COPY function-odoo /function-odoo
+COPY odoo-job /odoo-job
 # Crossplane's default runtime insists on a user that is not root, and runs the pod as this one.
 USER 2000:2000
 # 9443 answers Crossplane (gRPC over mTLS), 8080 has the metrics and the probes.

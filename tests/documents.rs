@@ -4,13 +4,14 @@
 mod openapi;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use function_odoo::api::check;
+use regex_lite::Regex;
 use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -114,4 +115,90 @@ fn example_platforms_and_clients_have_no_problems() {
             serde_yaml::from_str(&read(&format!("examples/{name}/xr.yaml"))).expect("it is YAML");
         assert_eq!(openapi::problems(&client), Vec::<String>::new(), "{name}");
     }
+}
+
+/// All text of odoo-job's source, without its tests.
+fn source_of_jobs() -> String {
+    let mut folders = vec![Path::new(ROOT).join("src/job")];
+    let mut text = read("src/job.rs");
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder of src/") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let file = fs::read_to_string(&path).expect("source");
+            text.push_str(file.split("#[cfg(test)]").next().unwrap_or_default());
+        }
+    }
+    text
+}
+
+/// How a run may end, by reason: what the source says.
+fn reasons_in_source() -> BTreeMap<String, BTreeSet<String>> {
+    let made = Regex::new(r#"Failure::(retry|give_up|refused)\(\s*"([A-Za-z]+)""#).expect("it compiles");
+    let mut reasons = BTreeMap::<_, BTreeSet<_>>::new();
+    for found in made.captures_iter(&source_of_jobs()) {
+        let exit = match &found[1] {
+            "retry" => "Retry",
+            "give_up" => "GiveUp",
+            _ => "Refused",
+        };
+        reasons
+            .entry(found[2].to_owned())
+            .or_default()
+            .insert(exit.to_owned());
+    }
+    reasons
+}
+
+#[test]
+fn every_reason_of_odoo_job_is_explained_once() {
+    let source = reasons_in_source();
+    assert!(source.len() > 10, "{source:?}");
+    let mut explained = BTreeMap::new();
+    for line in read("docs/odoo-job.md")
+        .lines()
+        .skip_while(|line| *line != "## Reasons")
+    {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let [_, reason, exits, meaning, way_out, _] = cells[..] else {
+            continue;
+        };
+        let Some(reason) = reason.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) else {
+            continue;
+        };
+        assert!(!meaning.is_empty() && !way_out.is_empty(), "{line}");
+        let exits = exits.split(", ").map(str::to_owned).collect::<BTreeSet<_>>();
+        assert!(
+            explained.insert(reason.to_owned(), exits).is_none(),
+            "twice: {line}"
+        );
+    }
+    assert_eq!(explained, source, "left is docs/odoo-job.md, right the source");
+}
+
+#[test]
+fn every_command_of_odoo_job_is_documented() {
+    let output = Command::new(env!("CARGO_BIN_EXE_odoo-job"))
+        .arg("--help")
+        .output()
+        .expect("it starts");
+    let help = String::from_utf8(output.stdout).expect("help is text");
+    let commands = help.split("Commands:\n").nth(1).expect("a list of commands");
+    let names = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next());
+    let document = read("docs/odoo-job.md");
+    let mut count = 0;
+    for name in names.filter(|name| *name != "help") {
+        count += 1;
+        let documented = document
+            .lines()
+            .any(|line| line.starts_with('|') && line.contains(&format!("`{name}`")));
+        assert!(documented, "{name} has no row");
+    }
+    assert!(count > 15, "{count}");
 }

@@ -35,17 +35,28 @@ use super::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A peer that says nothing for so long is gone; a long transfer that goes on is none of it.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+/// While the body of a request is sent, the peer says nothing: a part of an upload over a slow line takes its time.
+const UPLOAD_TIMEOUT: Duration = Duration::from_mins(5);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// A client. Make one for a command; clones share its connections.
 pub fn client() -> Attempted<Client> {
+    build(SILENCE_TIMEOUT)
+}
+
+/// A client for long requests.
+pub fn upload_client() -> Attempted<Client> {
+    build(UPLOAD_TIMEOUT)
+}
+
+fn build(silence: Duration) -> Attempted<Client> {
     Client::builder()
         .tls_backend_preconfigured(tls::client(None)?)
         .user_agent(concat!("odoo-job/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(SILENCE_TIMEOUT)
+        .read_timeout(silence)
         .tcp_keepalive(KEEPALIVE)
         .build()
         .map_err(|error| {

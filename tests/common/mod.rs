@@ -23,8 +23,12 @@ pub fn tool(name: &str) -> Option<PathBuf> {
 
 /// Whether a test that needs this component may go on.
 pub fn real_component(name: &str, present: bool) -> bool {
+    may_go_on(&format!("{name}, dev/install-tools {name}"), present)
+}
+
+/// The same for what no tool installs, with what is missing and the way to it.
+pub fn may_go_on(how: &str, present: bool) -> bool {
     if !present {
-        let how = format!("{name}, dev/install-tools {name}");
         assert!(
             env::var("CI").as_deref() != Ok("true"),
             "a real component is missing: {how}"

@@ -149,6 +149,9 @@ impl Login {
             .password(self.password.expose())
             .dbname(database)
             .application_name(&self.application_name)
+            // A role setting of the login or the database would make us somebody else, whose GRANTs grant nothing and
+            // still succeed. `RESET role` goes back to that setting; this does not.
+            .options("-c role=none")
             .connect_timeout(CONNECT_TIMEOUT)
             .keepalives_idle(KEEPALIVE)
             .tcp_user_timeout(KEEPALIVE * 2)

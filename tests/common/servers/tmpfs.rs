@@ -18,7 +18,7 @@ pub struct Tmpfs {
 impl Tmpfs {
     /// Mounts one with room for this many bytes; only root can, so others are told to return.
     pub fn mount(bytes: u64) -> Option<Self> {
-        if !common::real_component("a tmpfs, for which the tests have to be run as root", is_root()) {
+        if !common::may_go_on("a tmpfs, run the tests as root", is_root()) {
             return None;
         }
         let folder = Folder::new("tmpfs");
@@ -28,8 +28,11 @@ impl Tmpfs {
             .output()
             .expect("mount is part of every Linux");
         let problem = String::from_utf8_lossy(&mounted.stderr);
-        common::real_component(&format!("a tmpfs ({})", problem.trim()), mounted.status.success())
-            .then_some(Self { folder })
+        let how = format!(
+            "a tmpfs, run the tests where root may mount one: {}",
+            problem.trim()
+        );
+        common::may_go_on(&how, mounted.status.success()).then_some(Self { folder })
     }
 
     /// Where it is mounted.
