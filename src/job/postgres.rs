@@ -16,5 +16,5 @@ pub use self::{
     ddl::{change, check_name, one_text, query_error},
     lock::{LockMode, TenantLock},
     marker::{Marker, MarkerState, Purpose},
-    tools::{TooOld, Tool, find_tool, major, quote_for_connection},
+    tools::{Tool, find_tool, major, quote_for_connection},
 };
