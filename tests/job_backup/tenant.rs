@@ -101,10 +101,17 @@ impl Tenant {
         postgres.sql(SUPERUSER, &create);
         tenant.sql_as(POOL, TABLES);
         tenant.mark(MARKER, "ready");
-        for number in 0..100_u32 {
-            let content = format!("file {number} ").repeat(number as usize * 20);
-            tenant.attach(content.as_bytes());
-        }
+        let names: Vec<_> = (0..100_usize)
+            .map(|number| {
+                let content = format!("file {number} ").repeat(number * 20);
+                format!("('{}')", tenant.store(content.as_bytes()))
+            })
+            .collect();
+        let rows = names.join(", ");
+        tenant.sql_as(
+            POOL,
+            &format!("INSERT INTO ir_attachment (store_fname) VALUES {rows}"),
+        );
         tenant
     }
 
