@@ -1,7 +1,7 @@
 //! Commands that work with the object store.
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::TenantDatabase;
 
@@ -21,7 +21,7 @@ pub struct Store {
 }
 
 /// Why a backup is made; decides where it lies and how long it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackupPurpose {
     /// The nightly one: `<slug>/`, kept for the tier's days
@@ -35,7 +35,7 @@ pub enum BackupPurpose {
 }
 
 /// How a backup is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
     /// zstd, level 3

@@ -199,6 +199,9 @@ pub struct RoomReport {
     pub alias: String,
     /// Whether it was there before.
     pub existed: bool,
+    /// Who could not be invited, as Matrix id or mail address; somebody has to do it by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_invited: Vec<String>,
 }
 
 /// A notice that was taken.

@@ -54,29 +54,40 @@ impl Filestore {
     /// Its files by name; none when the directory is not there. What is not named like content is left out.
     pub fn files(&self) -> Attempted<Vec<StoredFile>> {
         let mut files = Vec::new();
-        for folder in self
-            .list(&self.path)?
+        for folder in self.folders()? {
+            files.extend(self.files_in(&folder)?);
+        }
+        Ok(files)
+    }
+
+    /// Its folders by name; none when the directory is not there.
+    pub fn folders(&self) -> Attempted<Vec<String>> {
+        let mut folders = self.list(&self.path)?;
+        folders.retain(|name| is_hexadecimal(name, 2));
+        folders.sort();
+        Ok(folders)
+    }
+
+    /// The files of one of its folders by name: a filestore whole may be more than fits in memory.
+    pub fn files_in(&self, folder: &str) -> Attempted<Vec<StoredFile>> {
+        let path = self.path.join(folder);
+        let mut files = Vec::new();
+        for name in self
+            .list(&path)?
             .into_iter()
-            .filter(|name| is_hexadecimal(name, 2))
+            .filter(|name| name.starts_with(folder))
         {
-            let path = self.path.join(&folder);
-            for name in self
-                .list(&path)?
-                .into_iter()
-                .filter(|name| name.starts_with(&folder))
-            {
-                // Odoo's garbage collection may take a file away at any time.
-                let Some(metadata) =
-                    gone_is_none(fs::metadata(path.join(&name))).map_err(|error| self.unreadable(&error))?
-                else {
-                    continue;
-                };
-                if metadata.is_file() && is_hexadecimal(&name, 40) {
-                    files.push(StoredFile {
-                        name: format!("{folder}/{name}"),
-                        bytes: metadata.len(),
-                    });
-                }
+            // Odoo's garbage collection may take a file away at any time.
+            let Some(metadata) =
+                gone_is_none(fs::metadata(path.join(&name))).map_err(|error| self.unreadable(&error))?
+            else {
+                continue;
+            };
+            if metadata.is_file() && is_hexadecimal(&name, 40) {
+                files.push(StoredFile {
+                    name: format!("{folder}/{name}"),
+                    bytes: metadata.len(),
+                });
             }
         }
         files.sort();

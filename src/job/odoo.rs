@@ -16,7 +16,6 @@ mod run;
 
 use std::{collections::BTreeMap, fs, io};
 
-use tokio_postgres::GenericClient;
 use tracing::info;
 
 pub use self::gate::check_roles;
@@ -77,11 +76,6 @@ pub async fn install(
 /// Refuses an image without Odoo, or with one of another major.
 pub async fn check_version(attempt: &Attempt, odoo_version: u32) -> Attempted<()> {
     Odoo::find(attempt, odoo_version).await.map(drop)
-}
-
-/// The installed modules of a database and their versions; none when Odoo never was there.
-pub async fn installed_modules(client: &impl GenericClient) -> Attempted<BTreeMap<String, String>> {
-    Ok(proof::installed(&proof::rows(client).await?))
 }
 
 /// Proves that these modules are installed, that nothing is half done, and that everything is of this major.

@@ -17,7 +17,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
-    process::{Child, ChildStdout, Command},
+    process::{Child, ChildStdin, ChildStdout, Command},
     task::JoinHandle,
     time::timeout,
 };
@@ -135,6 +135,20 @@ impl Program {
         let stdout = out.ok_or_else(|| cannot_start(&self.name, "it has no standard output"))?;
         running.output = tokio::spawn(collect(None::<ChildStdout>, err, self.redactor, each_line));
         Ok((running, stdout))
+    }
+
+    /// Starts it; its standard input is a stream of bytes.
+    pub fn feed(mut self, each_line: impl FnMut(&str) + Send + 'static) -> Attempted<(Running, ChildStdin)> {
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut running = self.spawn()?;
+        let (out, err) = (running.child.stdout.take(), running.child.stderr.take());
+        let input = running.child.stdin.take();
+        let stdin = input.ok_or_else(|| cannot_start(&self.name, "it has no standard input"))?;
+        running.output = tokio::spawn(collect(out, err, self.redactor, each_line));
+        Ok((running, stdin))
     }
 
     fn spawn(&mut self) -> Attempted<Running> {

@@ -55,11 +55,11 @@ impl DatabaseFacts {
         self.owner == roles.maintenance_role && !self.is_reachable_by_others(roles)
     }
 
-    /// Whether the pool owns it and may connect, and no other was given a way in.
+    /// Whether the pool owns it, and not everybody may connect. A role that was given CONNECT by name (monitoring) may.
     #[must_use]
     pub fn is_published(&self, roles: &Roles) -> bool {
         // The owner's own rights are in no list; `prove_published` asks for them.
-        self.owner == roles.application_role && self.allow_connections && !self.is_reachable_by_others(roles)
+        self.owner == roles.application_role && self.allow_connections && !self.grantees.contains(&None)
     }
 
     fn is_reachable_by_others(&self, roles: &Roles) -> bool {
@@ -188,6 +188,8 @@ pub async fn prove_dark(client: &impl GenericClient, database: &str, roles: &Rol
 /// The statements that give a database to its pool, the owner last, for a transaction with more in it.
 pub async fn publish_within(client: &impl GenericClient, database: &str, roles: &Roles) -> Attempted<()> {
     let application = &roles.application_role;
+    let revoke = "REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC CASCADE";
+    change(client, revoke, &[database]).await?;
     let grant = "GRANT CONNECT, TEMPORARY ON DATABASE %I TO %I";
     change(client, grant, &[database, application]).await?;
     change(client, "ALTER DATABASE %I OWNER TO %I", &[database, application]).await
@@ -196,10 +198,7 @@ pub async fn publish_within(client: &impl GenericClient, database: &str, roles: 
 /// Proves that a database is its pool's.
 pub async fn prove_published(client: &impl GenericClient, database: &str, roles: &Roles) -> Attempted<()> {
     let facts = required_facts(client, database).await?;
-    if facts.owner == roles.application_role
-        && facts.allow_connections
-        && may_connect(client, Some(&roles.application_role), database).await?
-    {
+    if facts.is_published(roles) && may_connect(client, Some(&roles.application_role), database).await? {
         return Ok(());
     }
     Err(Failure::give_up(
