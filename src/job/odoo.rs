@@ -49,7 +49,7 @@ pub async fn install(
     let mut client = login.connect_to(database).await?;
     gate::check_roles(&*client, roles).await?;
     gate::check_dark(&client, roles).await?;
-    match gate::content(&client).await? {
+    match gate::content(&client, odoo_version, modules).await? {
         Content::Empty => {}
         Content::Installed => {
             info!(database, "Odoo is installed already");

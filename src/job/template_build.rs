@@ -13,7 +13,7 @@
 
 mod content;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{
     attempt::{Attempt, println_result},
@@ -258,7 +258,13 @@ impl Run<'_> {
                 );
                 manifest.clone()
             }
-            None => self.make(situation, marker).await?,
+            None => match self.make(situation, marker).await {
+                Ok(manifest) => manifest,
+                Err(failure) => {
+                    self.tidy_up().await;
+                    return Err(failure);
+                }
+            },
         };
         let database = &self.command.database;
         self.attempt.phase("files").await?;
@@ -323,6 +329,25 @@ impl Run<'_> {
         self.lock.prove().await?;
         databases::seal(&mut self.client, &self.name, &marker, &record).await?;
         Ok(manifest)
+    }
+
+    /// Removes what a failed build has left, as far as that can be done now: it takes room on the volume that tenants
+    /// use. There is no time for it when we are told to stop.
+    async fn tidy_up(&self) {
+        if self.attempt.stop().is_stopping() {
+            return;
+        }
+        let tidied = async {
+            for found in family(&*self.client, &self.command.database).await? {
+                if found.database == self.name && found.is_of(&self.command.marker) {
+                    databases::discard(&self.client, &found, &self.command.data_directory).await?;
+                }
+            }
+            Attempted::Ok(())
+        };
+        if let Err(failure) = tidied.await {
+            warn!("the next run has to remove what this one has left: {failure}");
+        }
     }
 
     /// Drops the old template, and the directory that the build was made in.

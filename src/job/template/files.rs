@@ -174,10 +174,14 @@ pub async fn check_writable(data_directory: &str) -> Attempted<()> {
         }
         let folder = data.join("filestore");
         let probe = folder.join(format!(".odoo-job-{}{UNFINISHED}", std::process::id()));
-        fs::create_dir_all(&folder)
-            .and_then(|()| fs::write(&probe, b"writable"))
-            .and_then(|()| fs::remove_file(&probe))
-            .map_err(|error| unwritable(&folder, &error))
+        let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&probe, b"writable"));
+        remove_file(&probe)?;
+        match written {
+            // What an earlier run has left may be what fills it.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
+            Err(error) => Err(unwritable(&folder, &error)),
+            Ok(()) => Ok(()),
+        }
     })
     .await
 }
