@@ -22,6 +22,8 @@ pub struct Metadata {
     pub creation_timestamp: Option<String>,
     /// When somebody asked for its deletion.
     pub deletion_timestamp: Option<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
     /// Annotations.
     pub annotations: BTreeMap<String, String>,
     /// Owners.
@@ -115,6 +117,26 @@ pub struct GuardView {
 pub struct GuardViewSpec {
     /// Whether a refused deletion is sent again once the usage is gone.
     pub replay_deletion: bool,
+}
+
+/// A `TemplateSnapshot`, as one who wants to clone its template sees it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct SnapshotView {
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// Its status.
+    pub status: SnapshotViewStatus,
+}
+
+/// The status of a `TemplateSnapshot`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct SnapshotViewStatus {
+    /// Its conditions.
+    pub conditions: Vec<Condition>,
+    /// The template database.
+    pub database: Option<String>,
 }
 
 fn opaque() -> String {

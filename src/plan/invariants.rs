@@ -34,7 +34,7 @@ pub fn violations(plan: &Plan, observed: &Observed) -> Vec<String> {
         observed.backup.is_none() || plan.backup.is_some(),
         "a backup schedule that is there stays",
     );
-    for step in Step::ALL {
+    for step in Step::OF_TENANT {
         let recorded = observed.is_recorded(step);
         let jobs = plan.jobs.iter().filter(|job| step_of(job) == step).count();
         check(jobs <= 1, &format!("{} has at most one Job", step.as_str()));
