@@ -17,6 +17,8 @@ pub const DATABASE_NAME_MAXIMUM_BYTES: usize = 63;
 pub const JOB_NAME_MAXIMUM_BYTES: usize = 63;
 /// The container that does the work, in every pod of our Jobs.
 pub const CONTAINER: &str = "odoo-job";
+/// The label of a Job that installs modules for minutes.
+pub const HEAVY_LABEL: &str = "planapulse.com/heavy";
 /// A CronJob's Jobs add eleven characters to its name.
 pub const CRON_JOB_NAME_MAXIMUM_BYTES: usize = 52;
 /// Longest subdomain, so that `<subdomain>.<domain>` leaves room for the suffixes of copies.

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::tenant::Subject;
+use crate::{names::HEAVY_LABEL, tenant::Subject};
 
 /// The tenant that an object belongs to.
 pub const TENANT: &str = "planapulse.com/tenant";
 /// The template that an object belongs to.
 pub const TEMPLATE: &str = "planapulse.com/template";
-/// What a Job has that installs modules for minutes; one at a time in a namespace is enough for its volume and quota.
-pub const HEAVY: (&str, &str) = ("planapulse.com/heavy", "true");
 const NAME: &str = "app.kubernetes.io/name";
 const INSTANCE: &str = "app.kubernetes.io/instance";
 const COMPONENT: &str = "app.kubernetes.io/component";
@@ -42,10 +40,11 @@ pub fn of_job(subject: Subject<'_>, component: &str, is_heavy: bool) -> BTreeMap
     labels
 }
 
-/// The labels that heavy Jobs are found by.
+/// The labels that heavy Jobs are found by: those that install modules for minutes. One at a time in a namespace is enough
+/// for its volume and quota.
 #[must_use]
 pub fn heavy() -> BTreeMap<String, String> {
-    owned([HEAVY])
+    owned([(HEAVY_LABEL, "true")])
 }
 
 fn owned<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {

@@ -3,8 +3,9 @@
 //! In: a plan and what it was made from. Out: every rule that it breaks, in words. Checked in debug builds on every
 //! plan, and by the tests on every plan of every life.
 
-use super::{JobPlan, Plan, Policies};
+use super::{Built, JobPlan, Plan, Policies, TemplatePlan};
 use crate::{
+    api::template_snapshot::TemplateSnapshotStatus,
     names::Step,
     observed::{Observed, job::JobOutcome},
 };
@@ -69,6 +70,31 @@ pub fn violations(plan: &Plan, observed: &Observed) -> Vec<String> {
         plan.backup.is_none() || is_proven || observed.backup.is_some(),
         "no backup before the database is proven",
     );
+    violations
+}
+
+/// The rules that the plan of a template breaks.
+#[must_use]
+pub fn template_violations(plan: &TemplatePlan, observed: &Observed<TemplateSnapshotStatus>) -> Vec<String> {
+    let mut violations = Vec::new();
+    let mut check = |holds: bool, rule: &str| {
+        if !holds {
+            violations.push(rule.to_owned());
+        }
+    };
+    let was_built = observed.status.done.contains_key(Step::TemplateBuild.as_str());
+    check(plan.jobs.len() <= 1, "a template has at most one Job");
+    check(
+        !was_built || plan.built != Built::Never,
+        "the record of a build stays until there is another",
+    );
+    check(
+        plan.ready == (plan.built != Built::Never),
+        "a template that was built can be cloned, and no other",
+    );
+    let mut running = observed.jobs_of(Step::TemplateBuild);
+    let runs = running.any(|(_, job)| job.outcome() == JobOutcome::Running);
+    check(!runs || plan.jobs.len() == 1, "a running build stays");
     violations
 }
 

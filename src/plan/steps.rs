@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     api::plana_client::StepRecord,
-    blueprint::{self, Blueprint, labels},
+    blueprint::{self, Blueprint},
     contract::Report,
     function::wire::RawValue,
     names::{ResourceName, Step},
@@ -351,7 +351,6 @@ fn inputs_of(job: &JobView) -> Option<String> {
 }
 
 fn keep(step: Step, hash: &str, job: &JobView, complete: bool) -> JobPlan {
-    let (heavy, _) = labels::HEAVY;
     JobPlan::Keep(KeptJob {
         step,
         resource: ResourceName::Job(step, hash.to_owned()),
@@ -359,7 +358,7 @@ fn keep(step: Step, hash: &str, job: &JobView, complete: bool) -> JobPlan {
         name: job.metadata.name.clone(),
         spec: job.spec.clone(),
         inputs: inputs_of(job),
-        heavy: job.metadata.labels.contains_key(heavy),
+        heavy: job.metadata.labels.heavy.is_some(),
         complete,
     })
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ConditionState, ConditionType, JobPlan, Phase, Questions, SecretCopy, WaitingOn,
+    ConditionState, ConditionType, JobPlan, Phase, Questions, SecretCopy, WaitingOn, invariants,
     provision::ttl_seconds,
     secrets,
     steps::{Context, Progress, StepPlan},
@@ -54,6 +54,15 @@ pub enum Built {
 /// Plans a template.
 #[must_use]
 pub fn plan(template: &Template, observed: &Observed<TemplateSnapshotStatus>) -> TemplatePlan {
+    let plan = decide(template, observed);
+    debug_assert_eq!(
+        invariants::template_violations(&plan, observed),
+        Vec::<String>::new()
+    );
+    plan
+}
+
+fn decide(template: &Template, observed: &Observed<TemplateSnapshotStatus>) -> TemplatePlan {
     const STEP: Step = Step::TemplateBuild;
     let mut questions = Questions::default();
     let done = &observed.status.done;
