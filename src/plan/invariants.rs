@@ -3,11 +3,12 @@
 //! In: a plan and what it was made from. Out: every rule that it breaks, in words. Checked in debug builds on every
 //! plan, and by the tests on every plan of every life.
 
-use super::{Built, JobPlan, Plan, Policies, TemplatePlan};
+use super::{Built, JobPlan, Plan, Policies, TemplatePlan, template};
 use crate::{
     api::template_snapshot::TemplateSnapshotStatus,
     names::Step,
     observed::{Observed, job::JobOutcome},
+    tenant::Template,
 };
 
 /// The rules that a plan breaks.
@@ -75,14 +76,18 @@ pub fn violations(plan: &Plan, observed: &Observed) -> Vec<String> {
 
 /// The rules that the plan of a template breaks.
 #[must_use]
-pub fn template_violations(plan: &TemplatePlan, observed: &Observed<TemplateSnapshotStatus>) -> Vec<String> {
+pub fn template_violations(
+    template: &Template,
+    plan: &TemplatePlan,
+    observed: &Observed<TemplateSnapshotStatus>,
+) -> Vec<String> {
     let mut violations = Vec::new();
     let mut check = |holds: bool, rule: &str| {
         if !holds {
             violations.push(rule.to_owned());
         }
     };
-    let was_built = observed.status.done.contains_key(Step::TemplateBuild.as_str());
+    let was_built = template::record(template, observed).is_some();
     check(plan.jobs.len() <= 1, "a template has at most one Job");
     check(
         !was_built || plan.built != Built::Never,

@@ -56,7 +56,7 @@ pub enum Built {
 pub fn plan(template: &Template, observed: &Observed<TemplateSnapshotStatus>) -> TemplatePlan {
     let plan = decide(template, observed);
     debug_assert_eq!(
-        invariants::template_violations(&plan, observed),
+        invariants::template_violations(template, &plan, observed),
         Vec::<String>::new()
     );
     plan
@@ -66,7 +66,7 @@ fn decide(template: &Template, observed: &Observed<TemplateSnapshotStatus>) -> T
     const STEP: Step = Step::TemplateBuild;
     let mut questions = Questions::default();
     let done = &observed.status.done;
-    let record = done.get(STEP.as_str());
+    let record = record(template, observed);
     let wanted = Some(template.inputs());
     let found = (&observed.secret_copies, &observed.required);
     let is_fresh = record.is_some_and(|record| record.inputs == wanted);
@@ -104,6 +104,17 @@ fn decide(template: &Template, observed: &Observed<TemplateSnapshotStatus>) -> T
         conditions,
         questions,
     }
+}
+
+/// The record of the last build, if it was of this database: under another domain it is another one.
+pub fn record<'a>(
+    template: &Template,
+    observed: &'a Observed<TemplateSnapshotStatus>,
+) -> Option<&'a StepRecord> {
+    let database = observed.status.database.as_deref();
+    let is_other = database.is_some_and(|database| database != template.database.as_str());
+    let record = observed.status.done.get(Step::TemplateBuild.as_str());
+    record.filter(|_| !is_other)
 }
 
 /// What the Job said is in fields of the status of their own.

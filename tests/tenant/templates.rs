@@ -279,6 +279,21 @@ fn a_lost_status_builds_it_once_more() {
 }
 
 #[test]
+fn a_template_under_another_domain_is_another() {
+    let mut cluster = available();
+    cluster.platform["domain"] = json!("other.example");
+    let response = cluster.settle();
+    assert!(!is_ready(&response));
+    assert_eq!(cluster.reason("TemplateReady"), "BuildRunning");
+    let status = &cluster.composite["status"];
+    assert_eq!(status["database"], "basic-template-18.other.example");
+    assert_eq!(status.get("revision"), None);
+    cluster.job_completes("template-build");
+    cluster.settle();
+    assert_eq!(cluster.composite["status"]["phase"], "Available");
+}
+
+#[test]
 fn one_heavy_job_runs_in_a_namespace_at_a_time() {
     let mut cluster = created();
     let mut elsewhere = heavy_job("c", "2026-01-01T00:00:00Z");
@@ -344,7 +359,8 @@ fn a_tenant_waits_for_a_template_that_was_never_built() {
     assert_eq!(
         message(&cluster, "DatabaseReady"),
         "the template basic-template-18.planapulse.app is not built yet: its TemplateSnapshot basic-18 says BuildFailed: \
-         no disk. The database is made once it is; what keeps it is to be mended there"
+         no disk. The database is made once it is; what keeps it is to be mended there, and where others \
+         build the template, that object is to be deleted"
     );
     assert_eq!(response.meta.unwrap().ttl.unwrap().seconds, 60);
     assert!(!cluster.composed.contains_key("database"));

@@ -34,7 +34,7 @@ impl TemplateTrouble {
         } = self;
         format!(
             "the template {template} is not built yet: its TemplateSnapshot {snapshot} says {why}. The database is made once \
-             it is; what keeps it is to be mended there"
+             it is; what keeps it is to be mended there, and where others build the template, that object is to be deleted"
         )
     }
 
