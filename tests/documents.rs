@@ -110,7 +110,7 @@ fn example_platforms_and_clients_have_no_problems() {
         assert_eq!(check::platform_problems(&platform), [], "{name}");
         assert_eq!(openapi::problems(&platform), Vec::<String>::new(), "{name}");
     }
-    for name in ["starter", "pro", "enterprise"] {
+    for name in ["starter", "pro", "enterprise", "template"] {
         let client: Value =
             serde_yaml::from_str(&read(&format!("examples/{name}/xr.yaml"))).expect("it is YAML");
         assert_eq!(openapi::problems(&client), Vec::<String>::new(), "{name}");
