@@ -144,7 +144,11 @@ async fn post(attempt: &Attempt, command: &EventPublish, event: String) -> Attem
         .as_ref()
         .map(|key| secret_header(EVENTS_PASSWORD, key.expose()))
         .transpose()?;
-    let peer = Peer::new(attempt, "the event service", key)?;
+    let peer = Peer::new(
+        attempt,
+        "the event service",
+        key.into_iter().chain(http::secrets_of(&url)),
+    )?;
     if attempt.only_says(&format!("post event {} to {}", command.id, http::shown(&url))) {
         return Ok(None);
     }

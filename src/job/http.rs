@@ -22,10 +22,10 @@ use std::time::Duration;
 use reqwest::{Client, redirect};
 
 pub use self::{
-    address::{address, shown, with_path},
+    address::{address, secrets_of, shown, with_path},
     answer::Answer,
     patience::{Patience, Trouble},
-    peer::{Peer, secret_header},
+    peer::{Peer, is_refused_certificate, secret_header},
 };
 use super::{
     failure::{Attempted, Failure},

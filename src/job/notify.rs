@@ -73,7 +73,11 @@ pub async fn run(attempt: &Attempt, command: &Notification, name: &'static str) 
         )
     })?;
     let body = body(command)?;
-    let peer = Peer::new(attempt, name, signing_key.clone())?;
+    let peer = Peer::new(
+        attempt,
+        name,
+        signing_key.into_iter().chain(http::secrets_of(&url)),
+    )?;
     let would = format!(
         "post {} of {} to {}",
         command.event_type,

@@ -27,6 +27,8 @@ use crate::contract::{Report, RoomCreate, RoomReport, RoomRetire};
 
 /// Stands before the name of a room that is no longer used.
 const INACTIVE: &str = "[inactive] ";
+/// The reason while a room does not let us in.
+const HIDDEN: &str = "RoomHidden";
 
 /// Makes the room, or finds it.
 pub async fn create(attempt: &Attempt, command: &RoomCreate) -> Attempted<Option<Report>> {
@@ -126,32 +128,34 @@ async fn find(attempt: &Attempt, matrix: &Matrix<'_>, alias: &str) -> Attempted<
     let Some(id) = matrix.lookup(alias).await? else {
         return Ok(None);
     };
-    // A server may know the alias a moment before the room has its state, and tells us then that we are not in it.
-    let read = async |_| match matrix
-        .room(&id)
-        .await?
-        .filter(|room| room.is_ours(&matrix.user, alias))
-    {
+    // A server may know the alias before the room has its state, and says until then that we are not in it.
+    let read = async |_| match matrix.room(&id).await? {
         Some(room) => Ok(room),
         None => Err(Trouble::from(Failure::retry(
-            "RoomForeign",
-            format!("the room {id} has the alias {alias} and is not ours"),
+            HIDDEN,
+            format!(
+                "the room {id} has the alias {alias} and does not let {} in",
+                matrix.user
+            ),
         ))),
     };
-    let room = matrix.brief_patience().persist(attempt, read).await;
-    room.map(Some).map_err(|failure| {
-        if failure.reason == "RoomForeign" {
-            let message = format!(
-                "{}: {} has not made it, and has not set its state {}; remove the alias from it, or use the token of the \
-                 account that made it",
-                failure.message,
-                matrix.user,
-                state::MARKER_TYPE
-            );
-            return Failure::refused("RoomForeign", message);
-        }
-        failure
-    })
+    match matrix.patience().persist(attempt, read).await {
+        Ok(room) if room.is_ours(&matrix.user, alias) => Ok(Some(room)),
+        Ok(_) => Err(foreign(&format!(
+            "the room {id} has the alias {alias}, but {} has not made it or set its state {} to this alias",
+            matrix.user,
+            state::MARKER_TYPE
+        ))),
+        Err(failure) if failure.reason == HIDDEN => Err(foreign(&failure.message)),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn foreign(what: &str) -> Failure {
+    Failure::refused(
+        "RoomForeign",
+        format!("{what}; take the alias from that room, or use the token of the account that made it"),
+    )
 }
 
 /// Makes the room; another that is faster makes it for us.

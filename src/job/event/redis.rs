@@ -19,10 +19,14 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::job::{
-    failure::{Attempted, Failure},
-    secrets::{Redactor, Secret},
-    tls,
+use crate::{
+    contract::EVENTS_PASSWORD,
+    job::{
+        failure::{Attempted, Failure},
+        http::is_refused_certificate,
+        secrets::{Redactor, Secret},
+        tls,
+    },
 };
 
 /// How long a connection may take to come about.
@@ -48,7 +52,9 @@ pub struct Server {
     host: String,
     port: u16,
     tls: Option<Arc<ClientConfig>>,
-    settings: RedisConnectionInfo,
+    user: Option<String>,
+    password: Option<Secret>,
+    database: i64,
     redactor: Redactor,
 }
 
@@ -74,22 +80,28 @@ impl Server {
         let ConnectionAddr::Tcp(host, port) = info.addr().clone() else {
             return Err(invalid("it is not a host"));
         };
-        let mut settings = info.redis_settings().clone().set_skip_set_lib_name();
-        if let Some(password) = &password {
-            settings = settings.set_password(password.expose());
+        let settings = info.redis_settings();
+        if settings.username().is_some() && password.is_none() {
+            let message = format!(
+                "--address has a user, and {} no password",
+                EVENTS_PASSWORD.variable
+            );
+            return Err(Failure::give_up("SecretMissing", message));
         }
         Ok(Self {
             host,
             port,
             tls: is_secure.then(|| tls::client(None)).transpose()?.map(Arc::new),
-            settings,
-            redactor: Redactor::new(password),
+            user: settings.username().map(str::to_owned),
+            database: settings.db(),
+            redactor: Redactor::new(password.clone()),
+            password,
         })
     }
 
     /// Host, port and database, for messages.
     pub fn place(&self) -> String {
-        format!("{}:{}/{}", self.host, self.port, self.settings.db())
+        format!("{}:{}/{}", self.host, self.port, self.database)
     }
 
     /// Connects and logs in; `patience` is how long any answer may take.
@@ -114,10 +126,7 @@ impl Server {
         let name = ServerName::try_from(self.host.clone()).map_err(|error| invalid(&error.to_string()))?;
         let stream = TlsConnector::from(Arc::clone(config)).connect(name, stream).await;
         let stream = stream.map_err(|error| {
-            let inner = error
-                .get_ref()
-                .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            if matches!(inner, Some(rustls::Error::InvalidCertificate(_))) {
+            if is_refused_certificate(&error) {
                 let message = format!(
                     "{}: {error}; SSL_CERT_FILE names further authorities",
                     self.place()
@@ -135,10 +144,26 @@ impl Server {
         patience: Duration,
     ) -> Attempted<(MultiplexedConnection, JoinHandle<()>)> {
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(patience));
-        let (connection, driver) = MultiplexedConnection::new_with_config(&self.settings, stream, config)
-            .await
-            .map_err(|error| self.failure(&error))?;
-        Ok((connection, tokio::spawn(driver)))
+        // The library would log in by itself, and tell a refusal without the server's word for it.
+        let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let opened = MultiplexedConnection::new_with_config(&settings, stream, config).await;
+        let (mut connection, driver) = opened.map_err(|error| self.failure(&error))?;
+        let driver = tokio::spawn(driver);
+        if let Some(password) = &self.password {
+            let mut login = redis::cmd("AUTH");
+            login.arg(&self.user).arg(password.expose());
+            self.order(&mut connection, &login).await?;
+        }
+        if self.database != 0 {
+            let mut select = redis::cmd("SELECT");
+            self.order(&mut connection, select.arg(self.database)).await?;
+        }
+        Ok((connection, driver))
+    }
+
+    async fn order(&self, connection: &mut MultiplexedConnection, command: &redis::Cmd) -> Attempted<()> {
+        let done = command.query_async(connection).await;
+        done.map_err(|error| self.failure(&error))
     }
 
     fn unreachable(&self, why: &str) -> Failure {
@@ -153,7 +178,8 @@ impl Server {
         let said = self.redactor.redact(&error.to_string());
         let said = format!("the event server {} answers: {said}", self.place());
         let code = error.code().unwrap_or_default();
-        if CREDENTIALS.contains(&code) || error.kind() == ErrorKind::AuthenticationFailed {
+        // A server without passwords takes none either, and has no code for it.
+        if CREDENTIALS.contains(&code) || said.contains("without any password configured") {
             let message = format!("{said}; see the user in --address and the Secret's password");
             return Failure::give_up("CredentialsRefused", message);
         }
@@ -217,13 +243,14 @@ mod tests {
         assert!(plain.tls.is_none());
         let whole = server("rediss://pl%40na@[::1]:7000/3").unwrap();
         assert_eq!(whole.place(), "::1:7000/3");
-        assert_eq!(whole.settings.username(), Some("pl@na"));
-        assert_eq!(whole.settings.password(), Some("hunter22"));
+        assert_eq!(whole.user.as_deref(), Some("pl@na"));
         assert!(whole.tls.is_some());
     }
 
     #[test]
     fn addresses_that_cannot_be_asked_are_named() {
+        let user = Server::new("redis://plana@redis", None).err().unwrap();
+        assert_eq!(user.reason, "SecretMissing");
         for (address, reason) in [
             ("redis", "AddressInvalid"),
             ("redis://", "AddressInvalid"),
@@ -258,6 +285,10 @@ mod tests {
             ("OOM command not allowed", "EventsBusy"),
             ("LOADING Redis is loading the dataset in memory", "EventsBusy"),
             ("ERR max number of clients reached", "EventsBusy"),
+            (
+                "ERR AUTH <password> called without any password configured for the default user.",
+                "CredentialsRefused",
+            ),
             ("WRONGTYPE Operation against a key", "StreamUnusable"),
             ("MOVED 1234 10.0.0.1:6379", "StreamUnusable"),
             ("ERR unknown command 'XADD'", "StreamUnusable"),

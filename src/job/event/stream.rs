@@ -6,7 +6,7 @@
 //! through. So two that publish at once add one entry, and a stream that others write to only costs another look.
 
 use redis::{
-    FromRedisValue, RedisError, Value, cmd,
+    FromRedisValue, Value, cmd,
     streams::{StreamId, StreamRangeReply},
 };
 
@@ -128,9 +128,9 @@ impl Entry<'_> {
 
     /// Adds the entry, unless the stream has changed since it is watched.
     async fn add(&self, connection: &mut Connection<'_>) -> Attempted<Option<String>> {
-        let mut transaction = redis::pipe();
-        transaction.atomic().cmd("XADD").arg(self.stream);
-        transaction.arg("MAXLEN").arg("~").arg(self.max_length).arg("*");
+        let mut command = cmd("XADD");
+        command.arg(self.stream);
+        command.arg("MAXLEN").arg("~").arg(self.max_length).arg("*");
         let fields = [
             ("id", self.id),
             ("source", self.source),
@@ -139,11 +139,13 @@ impl Entry<'_> {
             ("event", self.event),
         ];
         for (field, value) in fields {
-            transaction.arg(field).arg(value);
+            command.arg(field).arg(value);
         }
-        let added: Result<Option<(String,)>, RedisError> =
-            transaction.query_async(&mut connection.connection).await;
-        let added = added.map_err(|error| connection.server.failure(&error))?;
+        // One by one, since a refusal of one in the middle would be told without its code. What fails before EXEC ends
+        // with the connection.
+        let _: Value = query(connection, &cmd("MULTI")).await?;
+        let _: Value = query(connection, &command).await?;
+        let added: Option<(String,)> = query(connection, &cmd("EXEC")).await?;
         Ok(added.map(|(entry,)| entry))
     }
 

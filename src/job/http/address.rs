@@ -5,7 +5,10 @@
 
 use reqwest::Url;
 
-use crate::job::failure::{Attempted, Failure};
+use crate::job::{
+    failure::{Attempted, Failure},
+    secrets::Secret,
+};
 
 /// Reads the URL of an argument.
 pub fn address(argument: &str, text: &str) -> Attempted<Url> {
@@ -50,6 +53,12 @@ pub fn shown(url: &Url) -> String {
     url.set_query(None);
     url.set_fragment(None);
     url.to_string()
+}
+
+/// What of an address may be secret: the values of its query, which a peer may repeat in its answer.
+pub fn secrets_of(url: &Url) -> impl Iterator<Item = Secret> {
+    url.query_pairs()
+        .map(|(_, value)| Secret::new(value.into_owned()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! In: a request, made anew for each try. Out: an answer that the caller can use. Connection errors, silence, broken
 //! answers, 5xx, 408, 425 and 429 may pass and are tried again; a redirect and any other 4xx do not.
 
-use std::{error::Error as _, io};
+use std::{error::Error, io};
 
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
@@ -225,14 +225,21 @@ fn causes(error: &reqwest::Error) -> String {
 fn is_certificate(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
-        // An error of the connection hides what it wraps from its row of causes.
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        let known = error.downcast_ref::<rustls::Error>().or(inner);
-        if matches!(known, Some(rustls::Error::InvalidCertificate(_))) {
+        if is_refused_certificate(error) {
             return true;
         }
         cause = error.source();
     }
     false
+}
+
+/// Whether a server's certificate was refused. An I/O error hides what it wraps from its row of causes.
+pub fn is_refused_certificate(error: &(dyn Error + 'static)) -> bool {
+    if let Some(wrapper) = error.downcast_ref::<io::Error>() {
+        return wrapper
+            .get_ref()
+            .is_some_and(|inner| is_refused_certificate(inner));
+    }
+    let refused = error.downcast_ref::<rustls::Error>();
+    matches!(refused, Some(rustls::Error::InvalidCertificate(_)))
 }

@@ -136,8 +136,8 @@ impl<'a> Matrix<'a> {
     }
 
     /// The patience for something that is not there at once.
-    pub fn brief_patience(&self) -> &Patience {
-        self.brief.patience()
+    pub fn patience(&self) -> &Patience {
+        self.peer.patience()
     }
 
     /// The room that an alias leads to.
