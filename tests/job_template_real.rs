@@ -957,3 +957,62 @@ fn a_server_that_goes_away_half_way_is_waited_for() {
     refused(&running.wait(), ExitCode::Retry, "Stopped");
     world.prove(&name, &world.build(&name, "r2", &["base"]).run().done());
 }
+
+#[test]
+fn half_an_odoo_in_a_tenants_database_is_thrown_away() {
+    let Some(postgres) = Postgres::shared() else {
+        return;
+    };
+    let world = World::new(postgres);
+    let name = unique("half.planapulse.app");
+    let create =
+        format!("CREATE DATABASE \"{name}\" OWNER {MAINTENANCE} TEMPLATE template0 ALLOW_CONNECTIONS false");
+    postgres.sql_as(ADMIN, SUPERUSER, &create).expect("it may");
+    let job = |mode: &str| {
+        let command = Command::TenantInit(contract::TenantInit {
+            tenant: contract::TenantDatabase {
+                server: world.server(),
+                slug: "half".to_owned(),
+                database: name.clone(),
+                marker: ID.to_owned(),
+            },
+            roles: roles(),
+            adopt: None,
+            template: None,
+            module: vec!["base".to_owned(), "web".to_owned()],
+            odoo_version: 19,
+            host: name.clone(),
+            owner_email: "owner@half.example".to_owned(),
+            owner_name: "Half".to_owned(),
+            data_directory: world.data.display().to_string(),
+        });
+        let double = world.double(mode, "19.0").display().to_string();
+        world.job(command).variable("ODOO_JOB_ODOO", double)
+    };
+    // Killed when `base` was there and `web` was not: no state says that anything is missing.
+    let mut running = job("baseonly").start();
+    running.wait_for("Odoo is loading");
+    let installed = "SELECT count(*) FROM ir_module_module WHERE state = 'installed'";
+    let begun = std::time::Instant::now();
+    while postgres.sql_as(SUPERUSER, &name, installed).is_err() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "the double made no tables"
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(world.one(&name, installed), "1");
+    running.kill(Signal::KILL);
+    running.wait();
+    let killed = job("good").kill_before("filestore", Signal::KILL);
+    assert_eq!(killed.code, None, "{}", killed.log);
+    assert_eq!(world.one(&name, installed), "2", "{}", killed.log);
+    // What nobody has claimed is nobody's to throw away.
+    postgres.sql(
+        &name,
+        "UPDATE planapulse.ownership SET state = 'ready'; DELETE FROM ir_module_module WHERE name = 'web'",
+    );
+    let finished = job("good").run();
+    assert_ne!(finished.code, Some(ExitCode::Done), "{}", finished.log);
+    assert_eq!(world.one(&name, installed), "1");
+}

@@ -14,7 +14,7 @@ mod log;
 mod proof;
 mod run;
 
-use std::{collections::BTreeMap, fs, io};
+use std::collections::BTreeMap;
 
 use tracing::info;
 
@@ -26,14 +26,13 @@ use self::{
 use super::{
     attempt::Attempt,
     failure::{Attempted, Failure},
-    filestore::Filestore,
     postgres::{Client, Login},
 };
 use crate::contract::Roles;
 
 /// Installs modules into an empty database that belongs to the maintenance role, and proves it. One that has them
-/// already is only proven. What a run of ours left unfinished (the database's marker says `claimed`) is thrown away,
-/// with its files: Odoo cannot go on from there.
+/// already is only proven. What a run of ours left unfinished (the database's marker says `claimed`) is thrown away: Odoo
+/// cannot go on from there.
 pub async fn install(
     attempt: &Attempt,
     login: &Login,
@@ -44,7 +43,6 @@ pub async fn install(
     data_directory: &str,
 ) -> Attempted<BTreeMap<String, String>> {
     check_names(database, modules)?;
-    let filestore = Filestore::new(data_directory, database)?;
     let odoo = Odoo::find(attempt, odoo_version).await?;
     let mut client = login.connect_to(database).await?;
     gate::check_roles(&*client, roles).await?;
@@ -55,10 +53,9 @@ pub async fn install(
             info!(database, "Odoo is installed already");
             return prove(&client, odoo_version, modules).await;
         }
-        Content::Unfinished => {
-            gate::empty(&mut client).await?;
-            remove_files(&filestore)?;
-        }
+        // Files that the killed run has written stay: they are named after their content and in nobody's way, and
+        // whoever deletes here would have to know whose directory it was before.
+        Content::Unfinished => gate::empty(&mut client).await?,
     }
     gate::prepare(&mut client, roles).await?;
     client.close().await;
@@ -108,16 +105,6 @@ pub fn check_names(database: &str, modules: &[String]) -> Attempted<()> {
         )),
         None if modules.is_empty() => Err(Failure::give_up("ModuleUnknown", "there is no module to install")),
         None => Ok(()),
-    }
-}
-
-fn remove_files(filestore: &Filestore) -> Attempted<()> {
-    match fs::remove_dir_all(filestore.path()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::retry(
-            "FilestoreUnwritable",
-            format!("cannot remove {}: {error}", filestore.path().display()),
-        )),
-        _ => Ok(()),
     }
 }
 

@@ -71,7 +71,7 @@ add_file() {
     case $MODE in
     inconsistent) echo "UPDATE ir_module_module SET state = 'to upgrade' WHERE name <> 'base';" ;;
     half) echo "INSERT INTO ir_module_module VALUES ('sale', 'to install', NULL);" ;;
-    lies) echo "DELETE FROM ir_module_module WHERE name <> 'base';" ;;
+    lies | baseonly) echo "DELETE FROM ir_module_module WHERE name <> 'base';" ;;
     older) echo "UPDATE ir_module_module SET latest_version = '18.0.1.0' WHERE name <> 'base';" ;;
     otherbase) echo "UPDATE ir_module_module SET latest_version = '18.0.1.0';" ;;
     uninstallable) echo "UPDATE ir_module_module SET state = 'uninstallable' WHERE name <> 'base';" ;;
@@ -79,14 +79,12 @@ add_file() {
 } | sql
 
 case $MODE in
+baseonly)
+    log INFO 'Loading module web (2/2)'
+    sleep 120 ;;
 slow)
     log INFO 'Loading module web (2/2)'
     echo 'SELECT pg_sleep(120)' | sql ;;
-hangs)
-    # Neither it nor its child listens to SIGTERM.
-    trap '' TERM
-    log INFO 'Loading module web (2/2)'
-    sleep 120 ;;
 diskfull)
     # What the real one writes when it is the volume that is full.
     log INFO '_file_write writing'
