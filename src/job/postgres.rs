@@ -4,8 +4,8 @@
 //! and the password in none. Values are parameters; names go into a statement by the server's own `format('%I')`.
 
 pub mod access;
-pub mod columns;
 mod authority_file;
+pub mod columns;
 mod connect;
 mod ddl;
 mod lock;
