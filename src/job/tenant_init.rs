@@ -46,7 +46,7 @@ use super::{
         change, check_name,
         columns::is_empty,
     },
-    tenancy::Tenancy,
+    tenancy::{self, Tenancy},
 };
 use crate::contract::{Origin, Report, TenantInit, TenantReport};
 
@@ -152,8 +152,12 @@ async fn judge(tenancy: &Tenancy<'_>, command: &TenantInit, facts: DatabaseFacts
         is_empty: is_empty(&*inside).await?,
         template_subject: comment.map(|marker| marker.subject).or_else(of_name),
     };
+    let standing = standing::standing(command, &seen)?;
+    if standing == Standing::Clone {
+        tenancy::base_version(&*inside, command.odoo_version).await?;
+    }
     inside.close().await;
-    standing::standing(command, &seen)
+    Ok(standing)
 }
 
 async fn make(

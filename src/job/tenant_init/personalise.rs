@@ -114,9 +114,9 @@ async fn administrator(
 async fn company(client: &impl GenericClient, command: &TenantInit) -> Attempted<()> {
     const COMPANY: &str = "SELECT min(id) FROM public.res_company";
     let there = columns(client, "res_company").await?;
-    let mut set = vec!["name = $1"];
+    let mut set = vec!["name = $1::text"];
     if there.contains("email") {
-        set.push("email = $2");
+        set.push("email = $2::text");
     }
     // Both parameters are named in any case, or PostgreSQL would not know the type of one.
     let statement = format!(
@@ -136,13 +136,13 @@ async fn partner(client: &impl GenericClient, command: &TenantInit, which: &str)
     let mut set: Vec<String> = named
         // A person is no company, and has none of its own.
         .map(|column| match *column {
-            "commercial_company_name" => format!("{column} = CASE WHEN is_company THEN $1 ELSE {column} END"),
-            column => format!("{column} = $1"),
+            "commercial_company_name" => format!("{column} = CASE WHEN is_company THEN $1::text ELSE {column} END"),
+            column => format!("{column} = $1::text"),
         })
         .collect();
-    set.push("email = $2".to_owned());
+    set.push("email = $2::text".to_owned());
     if there.contains("email_normalized") {
-        set.push("email_normalized = lower($2::varchar)".to_owned());
+        set.push("email_normalized = lower($2::text)".to_owned());
     }
     let statement = format!(
         "UPDATE public.res_partner SET {} WHERE id = {which}",
