@@ -38,8 +38,7 @@ Why twice is once:
   The stream itself is looked through, newest first, for an entry with this source and id; the entry is added only if
   the stream has not changed since (WATCH, MULTI, XADD, EXEC), and then read back. There is no second key that could
   be evicted, expire or be left without its entry. The stream remembers about --max-length events: that is how long a
-  repetition is recognised. Redis 6.2 or later; the user needs WATCH,
-  MULTI, EXEC, XADD, XRANGE and XREVRANGE on the stream.
+  repetition is recognised. Redis 6.2 or later; the user needs SELECT, WATCH, MULTI, EXEC, XADD, XRANGE and XREVRANGE.
 
 Phases: check, publish. Away, busy, loading, full or a replica is tried again (exit code 75: EventsUnreachable,
 EventsBusy); a wrong password or right, another type under the stream's name, or a cluster's redirect is not (70:
@@ -60,8 +59,8 @@ room-retire marks the room: state com.planapulse.support with active false, and 
 and messages stay, and so does the alias: a second run finds the room by it, and room-create makes it active again.
 A room that is not there is retired.
 
-Phases: check, find, create, mark, invite, prove; of room-retire check, find, mark, prove. A busy or failing server is tried again (exit code 75);
-M_LIMIT_EXCEEDED is obeyed. Pauses and times: see portal-notify.";
+Phases: check, find, create, mark, invite, prove; of room-retire check, find, mark, prove. A busy or failing server is
+tried again (exit code 75); M_LIMIT_EXCEEDED is obeyed. Pauses and times: see portal-notify.";
 
 /// Make the tenant's support room, or find it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Args)]

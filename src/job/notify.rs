@@ -3,6 +3,8 @@
 //! In: the facts of the tenant. Out: an answer that says the system took them. The same news always has the same key, so a
 //! system that was told twice has heard of one thing; that makes every try, and every run, a repetition.
 
+use std::fmt::Write as _;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use reqwest::{
@@ -149,8 +151,12 @@ fn signature(signer: &Hmac<Sha256>, time: &str, body: &[u8]) -> String {
     mac.update(time.as_bytes());
     mac.update(b".");
     mac.update(body);
-    let digits = mac.finalize().into_bytes();
-    digits.iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes = mac.finalize().into_bytes();
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 /// A conflict that names our key is about our own news. Any other may be about somebody else's, which is no success.

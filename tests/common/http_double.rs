@@ -171,7 +171,7 @@ impl Shared {
             Step::Answer(status, headers, body) => {
                 let mut head = format!("HTTP/1.1 {status} It\r\nContent-Length: {}\r\n", body.len());
                 for (name, value) in headers {
-                    head.push_str(&format!("{name}: {value}\r\n"));
+                    head = format!("{head}{name}: {value}\r\n");
                 }
                 stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
                 return Ok(true);

@@ -256,7 +256,7 @@ fn state(world: &World, id: &str) -> Step {
     let events = room.state.iter().map(|((kind, key), (sender, content))| {
         json!({"type": kind, "state_key": key, "sender": sender, "content": content, "room_id": id})
     });
-    answer(200, Value::from_iter(events).to_string())
+    answer(200, events.collect::<Value>().to_string())
 }
 
 fn invite(world: &mut World, id: &str, body: &Value) -> Step {
@@ -289,15 +289,12 @@ fn decode(segment: &str) -> String {
     while let [first, tail @ ..] = rest {
         let encoded = (*first == b'%').then(|| tail.get(..2)).flatten();
         let encoded = encoded.and_then(|digits| std::str::from_utf8(digits).ok());
-        match encoded.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
+        if let Some(byte) = encoded.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            bytes.push(byte);
+            rest = &tail[2..];
+        } else {
+            bytes.push(*first);
+            rest = tail;
         }
     }
     String::from_utf8(bytes).expect("paths are UTF-8")

@@ -1,4 +1,5 @@
 //! `portal-notify` and `erp-callback`.
+#![expect(clippy::panic, reason = "a result that is none ends the test")]
 
 use std::{
     io::Write as _,
@@ -45,7 +46,12 @@ fn check(request: &Request) {
     assert_eq!(request.target, "/api/v1/webhooks/workspace?token=query-hunter22");
     assert_eq!(request.header("content-type"), Some("application/json"));
     assert_eq!(request.header("idempotency-key"), Some(NEWS));
-    assert!(request.header("user-agent").unwrap().starts_with("odoo-job/"));
+    assert!(
+        request
+            .header("user-agent")
+            .expect("it is there")
+            .starts_with("odoo-job/")
+    );
     let tenant = tenant();
     let expected = serde_json::json!({
         "event": "client.provisioned", "idempotencyKey": NEWS, "subdomain": "acme", "projectId": 42, "tier": "pro",
@@ -56,18 +62,18 @@ fn check(request: &Request) {
     let time = request.header("x-signature-timestamp").expect("it is signed");
     let seconds: i64 = time.parse().expect("seconds");
     assert!((Timestamp::now().as_second() - seconds).abs() < 120, "{seconds}");
-    let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).expect("it is there");
     mac.update(time.as_bytes());
     mac.update(b".");
     mac.update(&request.body);
     let signature = request
         .header("x-signature")
-        .unwrap()
+        .expect("it is there")
         .strip_prefix("sha256=")
-        .unwrap();
+        .expect("it is there");
     let bytes: Vec<u8> = (0..signature.len())
         .step_by(2)
-        .map(|at| u8::from_str_radix(&signature[at..at + 2], 16).unwrap())
+        .map(|at| u8::from_str_radix(&signature[at..at + 2], 16).expect("it is there"))
         .collect();
     mac.verify_slice(&bytes)
         .expect("the signature is that of the body");
@@ -295,7 +301,10 @@ fn a_receiver_that_hangs_does_not_hold_us() {
         .variable("ODOO_JOB_REQUEST_TIMEOUT_MILLISECONDS", "400")
         .run()
         .done();
-    assert_eq!(report(&finished).1, double.requests().len() as u32);
+    assert_eq!(
+        report(&finished).1,
+        u32::try_from(double.requests().len()).unwrap()
+    );
     assert!(finished.log.contains("EndpointSilent"), "{}", finished.log);
     let double = Double::script(vec![Step::Hang]);
     let begun = Instant::now();

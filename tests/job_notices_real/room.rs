@@ -1,4 +1,5 @@
 //! `room-create` and `room-retire`, on a Matrix double that keeps state and checks what it gets.
+#![expect(clippy::panic, reason = "a result that is none ends the test")]
 
 use std::{
     sync::Mutex,
@@ -71,12 +72,12 @@ fn assert_made(matrix: &Matrix) -> (String, Room) {
     let expected = json!({"alias": alias(), "active": true, "ownerEmail": OWNER});
     assert_eq!(room.content(MARKER, ""), Some(&expected));
     assert_eq!(
-        room.content("m.room.name", "").unwrap()["name"],
+        room.content("m.room.name", "").expect("it is there")["name"],
         creation("").name
     );
-    let topic = room.content("m.room.topic", "").unwrap()["topic"]
+    let topic = room.content("m.room.topic", "").expect("it is there")["topic"]
         .as_str()
-        .unwrap();
+        .expect("it is there");
     assert!(topic.contains(OWNER) && topic.contains(LOCAL), "{topic}");
     for user in STAFF {
         assert_eq!(room.membership(user), Some("invite"), "{user}");
@@ -92,7 +93,10 @@ fn assert_retired(matrix: &Matrix) {
         Some(&json!({"alias": alias(), "active": false}))
     );
     let name = format!("[inactive] {}", creation("").name);
-    assert_eq!(room.content("m.room.name", "").unwrap()["name"], name.as_str());
+    assert_eq!(
+        room.content("m.room.name", "").expect("it is there")["name"],
+        name.as_str()
+    );
     for user in STAFF {
         assert_eq!(room.membership(user), Some("invite"), "{user}");
     }

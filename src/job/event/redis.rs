@@ -61,7 +61,7 @@ pub struct Server {
 /// A connection. Dropping it closes it.
 pub struct Connection<'a> {
     /// The connection, for this use only: what one caller watches, another would change.
-    pub connection: MultiplexedConnection,
+    pub line: MultiplexedConnection,
     /// The server.
     pub server: &'a Server,
     driver: JoinHandle<()>,
@@ -108,10 +108,10 @@ impl Server {
     pub async fn connect(&self, patience: Duration) -> Attempted<Connection<'_>> {
         let limit = CONNECT_TIMEOUT.min(patience);
         let opened = timeout(limit, self.open(patience)).await;
-        let (connection, driver) = opened
+        let (line, driver) = opened
             .map_err(|_| self.unreachable(&format!("no connection within {} ms", limit.as_millis())))??;
         Ok(Connection {
-            connection,
+            line,
             server: self,
             driver,
         })

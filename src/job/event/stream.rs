@@ -166,6 +166,6 @@ impl Entry<'_> {
 }
 
 async fn query<T: FromRedisValue>(connection: &mut Connection<'_>, command: &redis::Cmd) -> Attempted<T> {
-    let answer = command.query_async(&mut connection.connection).await;
+    let answer = command.query_async(&mut connection.line).await;
     answer.map_err(|error| connection.server.failure(&error))
 }

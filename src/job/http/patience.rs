@@ -96,7 +96,7 @@ impl Patience {
                 return Err(failure);
             }
             let Some(pause) = self.next_pause(tries, trouble.asked) else {
-                failure.message.push_str(&format!(" (tried {tries} times)"));
+                failure.message = format!("{} (tried {tries} times)", failure.message);
                 return Err(failure);
             };
             warn!(

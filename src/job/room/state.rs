@@ -137,7 +137,7 @@ mod tests {
         Room::new("!r:x.org", serde_json::from_value(events.clone()).unwrap())
     }
 
-    fn event(kind: &str, key: &str, sender: &str, content: Value) -> Value {
+    fn event(kind: &str, key: &str, sender: &str, content: &Value) -> Value {
         json!({"type": kind, "state_key": key, "sender": sender, "content": content, "origin_server_ts": 1})
     }
 
@@ -146,13 +146,13 @@ mod tests {
             MARKER_TYPE,
             "",
             sender,
-            json!({"alias": alias, "active": true, "ownerEmail": "o@x.org"}),
+            &json!({"alias": alias, "active": true, "ownerEmail": "o@x.org"}),
         )
     }
 
     #[test]
     fn a_room_is_ours_when_we_made_or_marked_it() {
-        let made_by = |who| event(CREATION_TYPE, "", who, json!({"room_version": "11"}));
+        let made_by = |who| event(CREATION_TYPE, "", who, &json!({"room_version": "11"}));
         let other = "@other:x.org";
         for (events, is_ours) in [
             (json!([made_by(BOT)]), true),
@@ -174,14 +174,14 @@ mod tests {
     #[test]
     fn a_room_says_what_it_is() {
         let room = room(&json!([
-            event(NAME_TYPE, "", BOT, json!({"name": "Support Ö"})),
-            event(MEMBER_TYPE, "@a:x.org", BOT, json!({"membership": "join"})),
-            event(MEMBER_TYPE, "@b:x.org", BOT, json!({"membership": "leave"})),
+            event(NAME_TYPE, "", BOT, &json!({"name": "Support Ö"})),
+            event(MEMBER_TYPE, "@a:x.org", BOT, &json!({"membership": "join"})),
+            event(MEMBER_TYPE, "@b:x.org", BOT, &json!({"membership": "leave"})),
             event(
                 MARKER_TYPE,
                 "another",
                 BOT,
-                json!({"alias": ALIAS, "active": false})
+                &json!({"alias": ALIAS, "active": false})
             ),
             marker(BOT, ALIAS),
         ]));
