@@ -17,7 +17,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A peer that says nothing for so long is gone; a long transfer that goes on is none of it.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 /// While the body of a request is sent, the peer says nothing: a part of an upload over a slow line takes its time.
-const UPLOAD_TIMEOUT: Duration = Duration::from_mins(5);
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// A client. Make one for a command; clones share its connections.
