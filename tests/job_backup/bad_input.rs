@@ -62,7 +62,7 @@ fn the_store_s_refusals_are_told_apart() {
     let unknown = job().secret(contract::STORE_KEY_ID, "unknown-key-id");
     fails(&tenant, &unknown, GiveUp, "StoreLoginRefused", &[]);
     let bucket = with(&tenant, |backup| {
-        backup.store.bucket = "no-such-bucket".to_owned()
+        backup.store.bucket = "no-such-bucket".to_owned();
     });
     fails(&tenant, &bucket, GiveUp, "BucketMissing", &["no-such-bucket"]);
     let region = with(&tenant, |backup| backup.store.region = "elsewhere-1".to_owned());
@@ -252,7 +252,7 @@ fn the_database_s_refusals_are_told_apart() {
         &[&format!("127.0.0.1:{port}")],
     );
     let missing = with(&tenant, |backup| {
-        backup.tenant.database = "no.such.database".to_owned()
+        backup.tenant.database = "no.such.database".to_owned();
     });
     fails(
         &tenant,
@@ -323,7 +323,7 @@ fn a_table_that_may_not_be_read_is_told() {
 fn a_filestore_that_is_not_there_is_no_empty_one() {
     let Some(tenant) = Tenant::new() else { return };
     let elsewhere = with(&tenant, |backup| {
-        backup.data_directory = "/no/such/folder".to_owned()
+        backup.data_directory = "/no/such/folder".to_owned();
     });
     fails(
         &tenant,
@@ -429,7 +429,7 @@ fn the_server_s_certificate_is_checked() {
         ("verify-full", false, false),
     ] {
         let mut job = with(&tenant, |backup| {
-            backup.tenant.server.database_ssl_mode = mode.to_owned()
+            backup.tenant.server.database_ssl_mode = mode.to_owned();
         });
         if trusts {
             job = job.secret(contract::DATABASE_AUTHORITY, &authority);
