@@ -74,6 +74,8 @@ Secrets come from environment variables, which the Jobs take from Secrets:
 SSL_CERT_FILE names further certificate authorities. RUST_LOG chooses how much is logged.
 ODOO_JOB_RETRY_PAUSE_MILLISECONDS, ODOO_JOB_REQUEST_TIMEOUT_MILLISECONDS: patience with other systems, see
 portal-notify --help.
+ODOO_JOB_STORE_PATIENCE is for how many seconds a request to the object store is tried again (180).
+ODOO_JOB_POSTGRESQL_BIN names the one folder that pg_dump and pg_restore are taken from.
 
 What it prints:
   Progress as JSON lines on standard error; the result as one JSON document on standard output and in

@@ -34,7 +34,7 @@ use crate::contract::{self, STORE_KEY, STORE_KEY_ID};
 /// Names how many seconds a request is tried again for, where three minutes are not right.
 pub const PATIENCE_VARIABLE: &str = "ODOO_JOB_STORE_PATIENCE";
 /// A store that is restarted is back within this; the signature of a request is valid for five minutes.
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// No document of ours is larger; what is, is none.
 const DOCUMENT_BYTES: u64 = 4 << 20;
 

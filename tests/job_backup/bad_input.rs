@@ -4,8 +4,11 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use function_odoo::contract::{self, Backup, Command, ExitCode};
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::{
     job::{Finished, Job},
+    line,
     servers::{
         folder::Folder,
         free_port,
@@ -59,7 +62,7 @@ fn the_store_s_refusals_are_told_apart() {
     let unknown = job().secret(contract::STORE_KEY_ID, "unknown-key-id");
     fails(&tenant, &unknown, GiveUp, "StoreLoginRefused", &[]);
     let bucket = with(&tenant, |backup| {
-        backup.store.bucket = "no-such-bucket".to_owned()
+        backup.store.bucket = "no-such-bucket".to_owned();
     });
     fails(&tenant, &bucket, GiveUp, "BucketMissing", &["no-such-bucket"]);
     let region = with(&tenant, |backup| backup.store.region = "elsewhere-1".to_owned());
@@ -84,27 +87,113 @@ fn the_store_s_refusals_are_told_apart() {
 }
 
 #[test]
-fn a_bucket_that_lets_nobody_write_is_told() {
-    let Some(s3) = S3::own() else { return };
-    let Some(tenant) = Tenant::of(None, Some(s3)) else {
-        return;
+fn a_bucket_that_may_only_be_read_is_told() {
+    let Some(tenant) = Tenant::new() else { return };
+    let (reader, key) = (format!("reader-{}", tenant.slug), "the-reader-s-secret-key");
+    let asked = |method: &str, target: &str, body: &str| {
+        let answer = tenant
+            .s3
+            .request(method, target, body.as_bytes())
+            .expect("the store answers");
+        assert!(
+            (200..300).contains(&answer.status),
+            "{} {}",
+            answer.status,
+            answer.text()
+        );
     };
-    let policy = format!(
-        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Principal":"*","Action":["s3:PutObject"],
-            "Resource":["arn:aws:s3:::{}/*"]}}]}}"#,
-        tenant.bucket
+    let user = format!("<Account><Access>{reader}</Access><Secret>{key}</Secret><Role>user</Role></Account>");
+    asked("PATCH", "/create-user", &user);
+    let bucket = &tenant.bucket;
+    let policy = serde_json::json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": [reader]}, "Action": ["s3:ListBucket", "s3:GetObject"],
+        "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")],
+    }]});
+    asked("PUT", &format!("/{bucket}?policy="), &policy.to_string());
+    let as_reader = |job: Job| {
+        job.secret(contract::STORE_KEY_ID, &reader)
+            .secret(contract::STORE_KEY, key)
+    };
+    let finished = fails(
+        &tenant,
+        &as_reader(tenant.backup_job()),
+        ExitCode::GiveUp,
+        "StoreAccessDenied",
+        &["begin the upload", bucket],
     );
-    // The owner is refused as well only by the file system.
-    let answer = tenant
-        .s3
-        .request("PUT", &format!("/{}?policy=", tenant.bucket), policy.as_bytes());
-    assert!(answer.is_ok(), "{answer:?}");
-    let finished = tenant.backup_job().run();
-    if finished.code == Some(ExitCode::Done) {
-        // This server lets the owner of a bucket do everything, whatever the policy says.
-        return;
+    assert!(!finished.everything().contains(key));
+    tenant.prove_untouched();
+    // To read is enough to verify, and not to prune: the backup is made all the same.
+    tenant.backup_job().run().done();
+    as_reader(tenant.verify_job("latest")).run().done();
+}
+
+/// A double: no real store is of any of these moods when a test needs it.
+#[test]
+fn a_store_s_moods_are_told_apart() {
+    use ExitCode::{GiveUp, Retry};
+    let Some(tenant) = Tenant::new() else { return };
+    let error = |status: &str, code: &str| {
+        let body = format!("<Error><Code>{code}</Code><Message>said so</Message></Error>");
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let late = (Timestamp::now() + SignedDuration::from_mins(20)).strftime("%a, %d %b %Y %H:%M:%S GMT");
+    let skewed =
+        error("403 Forbidden", "RequestTimeTooSkewed").replacen("\r\n", &format!("\r\nDate: {late}\r\n"), 1);
+    for (answer, exit, reason, words) in [
+        (
+            error("503 Slow Down", "SlowDown"),
+            Retry,
+            "StoreUnavailable",
+            "SlowDown: said so",
+        ),
+        (
+            error("507 Insufficient Storage", "XMinioStorageFull"),
+            Retry,
+            "StoreFull",
+            "no room left",
+        ),
+        (
+            error("403 Forbidden", "AccessDenied"),
+            GiveUp,
+            "StoreAccessDenied",
+            "policy",
+        ),
+        (skewed, Retry, "ClockSkewed", "seconds ahead of this node's"),
+        (
+            error("301 Moved Permanently", "PermanentRedirect"),
+            GiveUp,
+            "StoreRegionWrong",
+            "region",
+        ),
+        (error("418 Teapot", "Teapot"), GiveUp, "StoreRefused", "Teapot"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>".to_owned(),
+            Retry,
+            "StoreGarbled",
+            "no store",
+        ),
+        (
+            "SSH-2.0-OpenSSH_9.2\r\n".to_owned(),
+            Retry,
+            "StoreUnreachable",
+            "http://127.0.0.1",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n<List".to_owned(),
+            Retry,
+            "StoreUnreachable",
+            "http://127.0.0.1",
+        ),
+    ] {
+        let endpoint = line::answering(answer);
+        let job = with(&tenant, |backup| backup.store.endpoint.clone_from(&endpoint));
+        let job = job.variable("ODOO_JOB_STORE_PATIENCE", "0");
+        fails(&tenant, &job, exit, reason, &[words, &endpoint]);
     }
-    assert_eq!(finished.reason(), "StoreAccessDenied", "{}", finished.log);
     tenant.prove_untouched();
 }
 
@@ -163,7 +252,7 @@ fn the_database_s_refusals_are_told_apart() {
         &[&format!("127.0.0.1:{port}")],
     );
     let missing = with(&tenant, |backup| {
-        backup.tenant.database = "no.such.database".to_owned()
+        backup.tenant.database = "no.such.database".to_owned();
     });
     fails(
         &tenant,
@@ -234,7 +323,7 @@ fn a_table_that_may_not_be_read_is_told() {
 fn a_filestore_that_is_not_there_is_no_empty_one() {
     let Some(tenant) = Tenant::new() else { return };
     let elsewhere = with(&tenant, |backup| {
-        backup.data_directory = "/no/such/folder".to_owned()
+        backup.data_directory = "/no/such/folder".to_owned();
     });
     fails(
         &tenant,
@@ -340,7 +429,7 @@ fn the_server_s_certificate_is_checked() {
         ("verify-full", false, false),
     ] {
         let mut job = with(&tenant, |backup| {
-            backup.tenant.server.database_ssl_mode = mode.to_owned()
+            backup.tenant.server.database_ssl_mode = mode.to_owned();
         });
         if trusts {
             job = job.secret(contract::DATABASE_AUTHORITY, &authority);

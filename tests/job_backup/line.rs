@@ -88,3 +88,17 @@ fn carry(mut from: TcpStream, mut to: TcpStream, rate: u64, sent: &AtomicU64, st
     }
     let _ = to.shutdown(std::net::Shutdown::Both);
 }
+
+/// Something that gives everybody the same answer; its URL.
+pub fn answering(answer: String) -> String {
+    let listener = TcpListener::bind((HOST, 0)).expect("the loopback interface has free ports");
+    let port = listener.local_addr().expect("it is bound").port();
+    thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            // Requests without a body: one read has all of it.
+            let _ = client.read(&mut [0; 8192]);
+            let _ = client.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{HOST}:{port}")
+}

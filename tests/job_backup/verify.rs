@@ -149,7 +149,7 @@ fn age(tenant: &Tenant, id: &str, older: &str) {
     };
     for key in tenant.keys().iter().filter(|key| key.contains(&time(id))) {
         let mut content = tenant.object(key);
-        if key.ends_with(".json") {
+        if key.contains("/manifest-") {
             let text = String::from_utf8(content).expect("it is UTF-8");
             content = text
                 .replace(&time(id), &time(older))

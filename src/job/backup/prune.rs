@@ -318,7 +318,7 @@ mod tests {
                 plain("insurance/20250101T000000"),
                 plain("insurance/20260629T000000"),
                 backup("manual/20250101T000000", |manifest| {
-                    manifest.retention_days = 3000
+                    manifest.retention_days = 3000;
                 }),
                 backup("manual/20260101T000000", |manifest| manifest.retention_days = 10),
                 plain("manual/20260629T000000"),

@@ -155,9 +155,10 @@ pub async fn server_version(client: &Client) -> Attempted<(String, u32)> {
 async fn base_version(client: &Client) -> Attempted<String> {
     const QUERY: &str = "SELECT latest_version FROM ir_module_module WHERE name = 'base' AND state IN \
          ('installed', 'to upgrade')";
-    let version = match has_table(client, "ir_module_module").await? {
-        true => one_text(&**client, QUERY, &[]).await?,
-        false => None,
+    let version = if has_table(client, "ir_module_module").await? {
+        one_text(&**client, QUERY, &[]).await?
+    } else {
+        None
     };
     version.ok_or_else(|| {
         Failure::give_up(

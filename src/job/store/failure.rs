@@ -70,6 +70,12 @@ impl Place {
             Kind::Full => Failure::retry("StoreFull", format!("{what}: the store has no room left: {said}")),
             Kind::Busy => Failure::retry("StoreUnavailable", format!("{what}: {said}")),
             Kind::Gone => Failure::retry("StoreUnreachable", format!("{what}: {said}")),
+            Kind::Garbled => Failure::retry(
+                "StoreGarbled",
+                format!(
+                    "{what}: what answers there is no store of objects, or something in between is at fault: {said}"
+                ),
+            ),
             Kind::Name => Failure::give_up(
                 "KeyUnusable",
                 format!(
@@ -101,6 +107,7 @@ enum Kind {
     Full,
     Busy,
     Gone,
+    Garbled,
     Name,
     Other,
 }
@@ -131,6 +138,7 @@ fn kind(code: &str, error: &Error, text: &str) -> Kind {
         (_, Some(408 | 429 | 500..=599)) => Kind::Busy,
         (_, Some(301..=308)) => Kind::Region,
         (_, Some(_)) => Kind::Other,
+        (_, None) if text.contains("Got invalid") => Kind::Garbled,
         (_, None) if text.contains("without LOCATION") => Kind::Region,
         (_, None) => Kind::Gone,
     }
