@@ -12,6 +12,9 @@
 //! response <------------------------------- function::write
 //! ```
 //!
+//! A tenant's template goes the same way: `TemplateSnapshot`, `Template`, `TemplatePlan`. What treats both alike takes a
+//! `Subject`.
+//!
 //! What a module may use of the others; `tests/layers.rs` holds it to that. The core is everything but `cli`, `job`,
 //! `telemetry` and `function::server`: it has no clock, environment, randomness, files, network or log.
 //!

@@ -13,9 +13,13 @@ use std::sync::LazyLock;
 
 use any::{any_change, any_json, changed, pointers};
 
-use function_odoo::api::check::{PROBLEMS_MAXIMUM, Problem, plana_client_problems, platform_problems};
+use function_odoo::api::check::{
+    PROBLEMS_MAXIMUM, Problem, plana_client_problems, platform_problems, template_snapshot_problems,
+};
 use function_odoo::api::schema::{self, Schema};
-use function_odoo::api::{plana_client::PlanaClientSpec, platform::Platform};
+use function_odoo::api::{
+    plana_client::PlanaClientSpec, platform::Platform, template_snapshot::TemplateSnapshotSpec,
+};
 use proptest::prelude::*;
 use regex_lite::Regex;
 use serde_json::{Value, json};
@@ -53,6 +57,7 @@ static HINTS: LazyLock<Vec<String>> = LazyLock::new(|| {
     }
     let mut all = Vec::new();
     hints(&schema::plana_client_spec(), &mut all);
+    hints(&schema::template_snapshot_spec(), &mut all);
     hints(&schema::platform(), &mut all);
     all
 });
@@ -87,6 +92,11 @@ fn check_spec(value: &Value) -> Result<(), TestCaseError> {
     agrees(value, readable, &plana_client_problems(value))
 }
 
+fn check_snapshot(value: &Value) -> Result<(), TestCaseError> {
+    let readable = serde_json::from_value::<TemplateSnapshotSpec>(value.clone()).is_ok();
+    agrees(value, readable, &template_snapshot_problems(value))
+}
+
 fn check_platform(value: &Value) -> Result<(), TestCaseError> {
     let readable = serde_json::from_value::<Platform>(value.clone()).is_ok();
     agrees(value, readable, &platform_problems(value))
@@ -98,6 +108,7 @@ proptest! {
     #[test]
     fn any_json_is_readable_or_has_a_named_problem(value in any_json()) {
         check_spec(&value)?;
+        check_snapshot(&value)?;
         check_platform(&value)?;
     }
 
@@ -105,6 +116,12 @@ proptest! {
     fn a_changed_spec_is_readable_or_has_a_named_problem(changes in prop::collection::vec(any_change(), 1..4)) {
         let full = serde_json::to_value(full::spec()).expect("a spec is JSON");
         check_spec(&changed(full, changes))?;
+    }
+
+    #[test]
+    fn a_changed_template_is_readable_or_has_a_named_problem(changes in prop::collection::vec(any_change(), 1..4)) {
+        let full = serde_json::to_value(full::snapshot_spec()).expect("a spec is JSON");
+        check_snapshot(&changed(full, changes))?;
     }
 
     #[test]
@@ -119,6 +136,9 @@ fn full_and_least_values_have_no_problem() {
     let spec = serde_json::to_value(full::spec()).expect("a spec is JSON");
     assert_eq!(plana_client_problems(&spec), []);
     assert!(serde_json::to_value(full::status()).is_ok_and(|status| status.is_object()));
+    let snapshot = serde_json::to_value(full::snapshot_spec()).expect("a spec is JSON");
+    assert_eq!(template_snapshot_problems(&snapshot), []);
+    assert!(serde_json::to_value(full::snapshot_status()).is_ok_and(|status| status.is_object()));
     let platform = serde_json::to_value(full::platform()).expect("a Platform is JSON");
     assert_eq!(platform_problems(&platform), []);
     let default = serde_json::to_value(Platform::default()).expect("a Platform is JSON");

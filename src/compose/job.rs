@@ -51,7 +51,6 @@ pub fn keep(subject: Subject<'_>, kept: &KeptJob) -> KeptJobObject {
             namespace: Some(kept.namespace.clone()),
             labels: of_job(subject, kept.step.as_str(), kept.heavy),
             annotations: kept.inputs.clone().map(annotations).unwrap_or_default(),
-            ..Metadata::default()
         },
         spec: kept.spec.clone(),
     }

@@ -85,7 +85,7 @@ pub fn last_result(pods: &[PodView], job: &JobView, is_complete: bool) -> Option
     let said = pods.iter().filter(|pod| pod.is_of(job)).filter_map(|pod| {
         let (time, result) = pod.result()?;
         let counts = !is_complete || result.outcome == ExitCode::Done;
-        counts.then(|| (time, &pod.metadata.name, result))
+        counts.then_some((time, &pod.metadata.name, result))
     });
     // Times are RFC 3339 in UTC, without fractions, so their order is that of their text.
     let last = said.max_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)));

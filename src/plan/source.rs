@@ -46,7 +46,7 @@ pub fn look(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> 
     };
     let (snapshot, template) = match &tenant.source {
         Source::Template { database, snapshot } if tenant.adopt.is_none() && !is_cloned => {
-            (snapshot, database.to_string())
+            (snapshot, database.as_str())
         }
         Source::Template { .. } | Source::Modules(_) => return Clone::Unquestioned,
     };
@@ -71,13 +71,13 @@ pub fn look(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> 
 }
 
 impl Clone {
-    fn of(view: &SnapshotView, snapshot: &str, template: String) -> Self {
+    fn of(view: &SnapshotView, snapshot: &str, template: &str) -> Self {
         // It is of another platform, and builds another database.
         if view
             .status
             .database
             .as_ref()
-            .is_some_and(|database| *database != template)
+            .is_some_and(|database| database != template)
         {
             return Self::Unquestioned;
         }
@@ -88,7 +88,7 @@ impl Clone {
                 |condition| format!("{}: {}", condition.reason, condition.message),
             );
             let holds = condition.is_some_and(|condition| condition.status == "True");
-            let (snapshot, template) = (snapshot.to_owned(), template.clone());
+            let (snapshot, template) = (snapshot.to_owned(), template.to_owned());
             (!holds).then_some(TemplateTrouble {
                 snapshot,
                 template,

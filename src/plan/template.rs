@@ -48,7 +48,7 @@ pub enum Built {
     /// It is as the status that the cluster has says.
     Recorded,
     /// It has just been done; what the Job said of it, if that could be read.
-    Now(StepRecord, Option<TemplateReport>),
+    Now(StepRecord, Option<Box<TemplateReport>>),
 }
 
 /// Plans a template.
@@ -125,9 +125,9 @@ fn without_result(record: &StepRecord) -> StepRecord {
     }
 }
 
-fn template_report(report: Option<Report>) -> Option<TemplateReport> {
+fn template_report(report: Option<Report>) -> Option<Box<TemplateReport>> {
     if let Some(Report::Template(report)) = report {
-        Some(report)
+        Some(Box::new(report))
     } else {
         None
     }

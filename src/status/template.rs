@@ -22,7 +22,7 @@ pub fn template_status(
         Built::Now(record, report) => {
             let done = [(Step::TemplateBuild.as_str().to_owned(), record.clone())].into();
             let built = match report {
-                Some(report) => of_report(template, report.clone()),
+                Some(report) => of_report(template, TemplateReport::clone(report)),
                 None => TemplateSnapshotStatus {
                     built_at: Some(record.time.clone()),
                     ..TemplateSnapshotStatus::default()

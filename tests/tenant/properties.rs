@@ -92,7 +92,7 @@ fn set_composite(request: &mut RunFunctionRequest, object: &Value) {
 }
 
 /// The value as a Struct can hold it: numbers are doubles there.
-fn doubles(value: Value) -> Value {
+pub fn doubles(value: Value) -> Value {
     match value {
         Value::Number(number) => json!(number.as_f64().unwrap()),
         Value::Array(entries) => entries.into_iter().map(doubles).collect(),

@@ -2,14 +2,20 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use function_odoo::function::proto::v1::{Ready, RunFunctionRequest, RunFunctionResponse, State};
+use function_odoo::function::{
+    proto::v1::{Ready, Resources, RunFunctionRequest, RunFunctionResponse, State},
+    wire,
+};
 use proptest::{prelude::*, sample::Index};
 use prost::Message as _;
 use serde_json::{Value, json};
 
 use crate::{
+    any::{any_change, changed},
     cluster::{Cluster, NOW, desired, example, is_fatal, plana, platform_secrets, resource, run, secret},
+    full,
     lives::Dice,
+    properties::doubles,
 };
 
 fn created() -> Cluster {
@@ -537,21 +543,23 @@ fn words_that_are_no_result_are_none() {
     }
 }
 
+type Event = fn(&mut Cluster, &mut Dice);
+
 /// What may happen to a template, in any order.
-const EVENTS: [(&str, fn(&mut Cluster, &mut Dice)); 9] = [
+const EVENTS: [(&str, Event); 9] = [
     ("job completes", |cluster, _| {
-        finish(cluster, |cluster| cluster.job_completes("template-build"))
+        finish(cluster, |cluster| cluster.job_completes("template-build"));
     }),
     ("job fails", |cluster, _| {
         finish(cluster, |cluster| {
-            cluster.job_fails("template-build", "DeadlineExceeded", "")
+            cluster.job_fails("template-build", "DeadlineExceeded", "");
         });
     }),
     ("job deleted by hand", |cluster, _| {
-        cluster.composed.retain(|_, object| object["kind"] != "Job")
+        cluster.composed.retain(|_, object| object["kind"] != "Job");
     }),
     ("pods gone", |cluster, _| {
-        cluster.others.retain(|object| object["kind"] != "Pod")
+        cluster.others.retain(|object| object["kind"] != "Pod");
     }),
     ("revision changed", |cluster, dice| {
         cluster.composite["spec"]["revision"] = json!(dice.choose(&["a", "b"]));
@@ -563,7 +571,7 @@ const EVENTS: [(&str, fn(&mut Cluster, &mut Dice)); 9] = [
         cluster.platform["jobs"] = json!({"image": dice.choose(&["jobs:a", "jobs:b"])});
     }),
     ("another heavy job", |cluster, _| {
-        cluster.others.push(heavy_job("other", NOW))
+        cluster.others.push(heavy_job("other", NOW));
     }),
     ("secrets vanish or come", |cluster, dice| {
         cluster.others = if dice.below(2) == 0 {
@@ -666,6 +674,38 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_spec_status_and_platform_is_answered_or_refused(
+        index in any::<Index>(), spec in prop::collection::vec(any_change(), 0..3),
+        status in prop::collection::vec(any_change(), 0..3), platform in prop::collection::vec(any_change(), 0..3),
+    ) {
+        let mut request = index.get(&MOMENTS).clone();
+        let object = json!({
+            "apiVersion": "planapulse.com/v1alpha1", "kind": "TemplateSnapshot",
+            "metadata": {"name": "basic-18", "uid": "ours"},
+            "spec": changed(serde_json::to_value(full::snapshot_spec()).unwrap(), spec),
+            "status": changed(serde_json::to_value(full::snapshot_status()).unwrap(), status),
+        });
+        let composite = request.observed.as_mut().unwrap().composite.as_mut().unwrap();
+        *composite = resource(&doubles(object));
+        let platform = changed(serde_json::to_value(full::platform()).unwrap(), platform);
+        request.input = wire::write(&doubles(platform)).ok().map(Into::into);
+        let response = run(&request);
+        if is_fatal(&response) {
+            prop_assert_eq!(response.results.len(), 1);
+            prop_assert_eq!(response.desired, request.desired);
+        } else {
+            for (name, object) in desired(&response) {
+                prop_assert_eq!(&object["metadata"]["labels"]["planapulse.com/template"], "basic-18", "{}", name);
+                prop_assert_eq!(object.get("status"), None);
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_no_template_is_refused_in_words() {
     let refused = |change: &dyn Fn(&mut Cluster)| {
@@ -711,11 +751,7 @@ fn an_answer_that_is_not_what_was_asked_for_is_refused() {
     let mut request = available_request();
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": 1}});
     let items = vec![resource(&pod)];
-    let answers: BTreeMap<_, _> = [(
-        "pods-template-build".to_owned(),
-        function_odoo::function::proto::v1::Resources { items },
-    )]
-    .into();
+    let answers: BTreeMap<_, _> = [("pods-template-build".to_owned(), Resources { items })].into();
     request.required_resources = answers;
     let response = run(&request);
     assert!(is_fatal(&response));

@@ -26,6 +26,7 @@ impl TakenName {
 
 impl TemplateTrouble {
     /// What keeps a database from being made.
+    #[must_use]
     pub fn missing(&self) -> String {
         let Self {
             snapshot,
@@ -39,6 +40,7 @@ impl TemplateTrouble {
     }
 
     /// What a database is made from all the same.
+    #[must_use]
     pub fn stale(&self, database: &str) -> String {
         let Self {
             snapshot,
