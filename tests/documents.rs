@@ -80,8 +80,14 @@ fn links_between_documents_lead_somewhere() {
             }
             links += 1;
             if let Some(anchor) = target.strip_prefix('#') {
-                let heading = |line: &str| line.trim_start_matches(['#', ' ']).to_lowercase().replace(' ', "-");
-                let is_there = text.lines().any(|line| line.starts_with('#') && heading(line) == anchor);
+                let heading = |line: &str| {
+                    line.trim_start_matches(['#', ' '])
+                        .to_lowercase()
+                        .replace(' ', "-")
+                };
+                let is_there = text
+                    .lines()
+                    .any(|line| line.starts_with('#') && heading(line) == anchor);
                 assert!(is_there, "{}: {target}", document.display());
                 continue;
             }

@@ -38,11 +38,10 @@ pub fn tell(attempt: &Attempt, outcome: Attempted<Option<Report>>) -> ExitCode {
             report: None,
         },
     };
-    match (&result.reason, &result.message) {
-        (Some(reason), Some(message)) => {
-            error!(reason, phase = attempt.current_phase(), "{message}");
-        }
-        _ => info!("done"),
+    if let (Some(reason), Some(message)) = (&result.reason, &result.message) {
+        error!(reason, phase = attempt.current_phase(), "{message}");
+    } else {
+        info!("done");
     }
     let message = result.to_message();
     println_result(&message);

@@ -212,16 +212,16 @@ async fn claim(tenancy: &mut Tenancy<'_>, command: &TenantInit, is_new: bool) ->
     } else {
         Record::read(&transaction, id).await?
     };
-    let record = match known {
-        Some(record) => record,
-        None => {
-            let origin = if command.template.is_some() {
-                Origin::Template
-            } else {
-                Origin::Installed
-            };
-            Record::new(origin, record::database_uuid(&transaction).await?)
-        }
+    let record = if let Some(record) = known {
+        record
+    } else {
+        let is_clone = command.template.is_some();
+        let origin = if is_clone {
+            Origin::Template
+        } else {
+            Origin::Installed
+        };
+        Record::new(origin, record::database_uuid(&transaction).await?)
     };
     let marker = tenancy.marker_as(MarkerState::Claimed);
     marker

@@ -632,6 +632,7 @@ pub struct Session(std::cell::RefCell<std::process::Child>);
 
 impl Session {
     pub fn open(world: &World, role: &str, database: &str) -> Self {
+        use std::io::{BufRead, BufReader, Write};
         let mut child = std::process::Command::new(world.postgres.bin().join("psql"))
             .env_clear()
             .envs(world.postgres.environment(role, database))
@@ -642,7 +643,6 @@ impl Session {
             .stderr(std::process::Stdio::null())
             .spawn()
             .expect("psql starts");
-        use std::io::{BufRead, BufReader, Write};
         // Kept open by the child's own field: psql ends with its input.
         writeln!(child.stdin.as_mut().expect("it is piped"), "\\echo ready").expect("it reads");
         let mut line = String::new();

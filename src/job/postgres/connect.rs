@@ -51,7 +51,7 @@ pub struct Login {
 /// A connection. Dropping it closes it.
 #[derive(Debug)]
 pub struct Client {
-    client: tokio_postgres::Client,
+    session: tokio_postgres::Client,
     driver: JoinHandle<()>,
     /// The database.
     pub database: String,
@@ -103,8 +103,8 @@ impl Login {
             },
         };
         match outcome {
-            Ok((client, driver)) => Ok(Ok(Client {
-                client,
+            Ok((session, driver)) => Ok(Ok(Client {
+                session,
                 driver,
                 database: database.to_owned(),
             })),
@@ -221,21 +221,21 @@ impl std::ops::Deref for Client {
     type Target = tokio_postgres::Client;
 
     fn deref(&self) -> &Self::Target {
-        &self.client
+        &self.session
     }
 }
 
 impl std::ops::DerefMut for Client {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.client
+        &mut self.session
     }
 }
 
 impl Client {
     /// Closes the connection, and waits until the server has it from us: a session that lingers would block a rename.
     pub async fn close(self) {
-        let Self { client, driver, .. } = self;
-        drop(client);
+        let Self { session, driver, .. } = self;
+        drop(session);
         // The task ends when the connection is closed, in whatever way.
         let _ = driver.await;
     }

@@ -153,11 +153,10 @@ pub fn asked(installed: &BTreeMap<String, String>, modules: &[String]) -> BTreeM
 /// The hash of all modules and versions.
 #[must_use]
 pub fn digest(installed: &BTreeMap<String, String>) -> String {
-    let lines: String = installed
+    let lines = installed
         .iter()
-        .map(|(name, version)| format!("{name}={version}\n"))
-        .collect();
-    hexadecimal(lines.as_bytes(), DIGEST_DIGITS)
+        .map(|(name, version)| format!("{name}={version}\n"));
+    hexadecimal(lines.collect::<Vec<_>>().concat().as_bytes(), DIGEST_DIGITS)
 }
 
 /// Whether there is such a table, and in it such a column.

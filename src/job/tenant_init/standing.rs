@@ -214,6 +214,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "this is what a look at a database gives")]
     fn template(subject: &str, state: MarkerState) -> Option<Marker> {
         let (code, major) = subject.rsplit_once('-').unwrap();
         Some(Marker::template("t", code, major.parse().unwrap(), state))
