@@ -136,7 +136,9 @@ async fn partner(client: &impl GenericClient, command: &TenantInit, which: &str)
     let mut set: Vec<String> = named
         // A person is no company, and has none of its own.
         .map(|column| match *column {
-            "commercial_company_name" => format!("{column} = CASE WHEN is_company THEN $1::text ELSE {column} END"),
+            "commercial_company_name" => {
+                format!("{column} = CASE WHEN is_company THEN $1::text ELSE {column} END")
+            }
             column => format!("{column} = $1::text"),
         })
         .collect();
