@@ -9,6 +9,7 @@ pub mod check;
 pub mod plana_client;
 pub mod platform;
 pub mod schema;
+pub mod template_snapshot;
 
 /// The API group of the composite resources.
 pub const GROUP: &str = "planapulse.com";

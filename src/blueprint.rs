@@ -1,6 +1,6 @@
-//! The Jobs of a tenant as they would run: complete, with the hash that names them.
+//! The Jobs of a tenant or a template as they would run: complete, with the hash that names them.
 //!
-//! In: a [`Tenant`] and the names of its Secrets. Out: a [`Blueprint`] for a step, or the CronJob's Job. Nothing here
+//! In: a [`Subject`] and the names of its Secrets. Out: a [`Blueprint`] for a step, or the CronJob's Job. Nothing here
 //! decides whether a Job runs; that is the plan's, which needs the hash to know a Job again.
 //!
 //! A Job's pod template cannot change once it is there. So everything that goes into it goes into a hash, and the
@@ -9,6 +9,7 @@
 pub mod labels;
 mod pod;
 mod steps;
+mod template;
 
 use std::collections::BTreeMap;
 
@@ -20,12 +21,9 @@ use k8s_openapi::api::batch::v1::{
 use crate::{
     contract::ExitCode,
     defaults,
-    names::{JOB_NAME_MAXIMUM_BYTES, SecretPurpose, Step, short_hash, shorten},
-    tenant::Tenant,
+    names::{CONTAINER, JOB_NAME_MAXIMUM_BYTES, SecretPurpose, Step, short_hash, shorten},
+    tenant::{Source, Subject, Tenant},
 };
-
-/// The container that does the work, in every pod.
-pub const CONTAINER: &str = "odoo-job";
 
 /// A Job as it would run.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +38,10 @@ pub struct Blueprint {
     pub namespace: String,
     /// Its spec.
     pub spec: JobSpec,
+    /// What it is to be done with, where something else means that it is to be done again ([`inputs`]).
+    pub inputs: Option<String>,
+    /// Whether it installs modules for minutes.
+    pub heavy: bool,
 }
 
 /// What a tenant's Secrets are called in the namespaces of its Jobs.
@@ -59,33 +61,70 @@ impl SecretNames {
     }
 }
 
-/// The Job of a step; `None` when the platform has no system that it would talk to.
+/// The Job of a step; `None` when there is no such step, or the platform has no system that it would talk to.
 #[must_use]
-pub fn blueprint(step: Step, tenant: &Tenant, secrets: &SecretNames) -> Option<Blueprint> {
-    let parts = steps::parts(step, tenant, secrets)?;
+pub fn blueprint(step: Step, subject: Subject<'_>, secrets: &SecretNames) -> Option<Blueprint> {
+    let parts = match subject {
+        Subject::Tenant(tenant) => steps::parts(step, tenant, secrets)?,
+        Subject::Template(template) => template::parts(step, template, secrets)?,
+    };
     let namespace = parts.namespace.clone();
     let deadline_seconds = parts.deadline_seconds;
     let spec = job_spec(parts.into_template(), deadline_seconds);
     let hash = hash(&namespace, &spec);
-    let name = job_name(step, tenant, &hash);
+    let name = match subject {
+        Subject::Tenant(tenant) => job_name(step, tenant, &hash),
+        Subject::Template(template) => format!("{}-{}-{hash}", step.as_str(), template.name),
+    };
     Some(Blueprint {
         step,
         hash,
-        name,
+        name: shorten(&name, JOB_NAME_MAXIMUM_BYTES),
         namespace,
         spec,
+        inputs: inputs(step, subject),
+        heavy: is_heavy(step, subject),
     })
 }
 
-/// Whether a tenant has a step at all.
+/// Whether a tenant or a template has a step at all.
 #[must_use]
-pub fn exists(step: Step, tenant: &Tenant) -> bool {
+pub fn exists(step: Step, subject: Subject<'_>) -> bool {
+    let tenant = match subject {
+        Subject::Template(_) => return step == Step::TemplateBuild,
+        Subject::Tenant(tenant) => tenant,
+    };
     match step {
+        Step::TemplateBuild => false,
         Step::TenantInit | Step::TenantSmoke => true,
         Step::RoomCreate => tenant.notices.matrix.is_some(),
         Step::PortalNotify => tenant.notices.portal.is_some(),
         Step::ErpCallback => tenant.notices.erp.is_some(),
         Step::EventPublish => tenant.notices.events.is_some(),
+    }
+}
+
+/// Hash of what a step is to be done with, where something else means that it is to be done again. A tenant's steps are
+/// done once, whatever changes afterwards.
+#[must_use]
+pub fn inputs(step: Step, subject: Subject<'_>) -> Option<String> {
+    match subject {
+        Subject::Template(template) if step == Step::TemplateBuild => Some(template.inputs()),
+        Subject::Template(_) | Subject::Tenant(_) => None,
+    }
+}
+
+/// Whether the Job of a step installs modules for minutes.
+fn is_heavy(step: Step, subject: Subject<'_>) -> bool {
+    match subject {
+        Subject::Template(_) => step == Step::TemplateBuild,
+        Subject::Tenant(tenant) => {
+            let installs = match tenant.source {
+                Source::Template { .. } => false,
+                Source::Modules(_) => tenant.adopt.is_none(),
+            };
+            installs && step == Step::TenantInit
+        }
     }
 }
 
@@ -100,15 +139,15 @@ pub fn backup(tenant: &Tenant, secrets: &SecretNames) -> JobSpec {
 /// Names of Jobs that the client's runbooks know are kept as they are; the others carry their hash.
 fn job_name(step: Step, tenant: &Tenant, hash: &str) -> String {
     let (slug, project_id) = (&tenant.slug, tenant.project_id);
-    let name = match step {
+    match step {
+        Step::TemplateBuild => format!("template-build-{slug}-{hash}"),
         Step::TenantInit => format!("tenant-init-{slug}-{hash}"),
         Step::TenantSmoke => format!("tenant-smoke-{slug}-{hash}"),
         Step::RoomCreate => format!("matrix-room-create-{slug}-{project_id}"),
         Step::PortalNotify => format!("account-webhook-{slug}-{project_id}"),
         Step::ErpCallback => format!("erp-callback-{slug}-{project_id}"),
         Step::EventPublish => format!("client-provisioned-{slug}-{project_id}"),
-    };
-    shorten(&name, JOB_NAME_MAXIMUM_BYTES)
+    }
 }
 
 fn job_spec(template: k8s_openapi::api::core::v1::PodTemplateSpec, deadline_seconds: i64) -> JobSpec {

@@ -1,6 +1,6 @@
-//! The complete set of composed resources, from a tenant and its plan.
+//! The complete set of composed resources, from a tenant or a template and its plan.
 //!
-//! In: a [`Tenant`] and a [`Plan`]. Out: every object that is to exist, typed, complete each time, with whether it is
+//! In: a [`Tenant`] and a [`Plan`], or a [`Template`] and a [`TemplatePlan`]. Out: every object that is to exist, typed, complete each time, with whether it is
 //! usable. Nothing is chosen here, and nothing can fail: what goes where was decided by the plan.
 
 mod backup;
@@ -20,8 +20,8 @@ pub use self::{
 };
 use crate::{
     names::ResourceName,
-    plan::{JobPlan, Plan},
-    tenant::Tenant,
+    plan::{JobPlan, Plan, SecretCopy, TemplatePlan},
+    tenant::{Subject, Template, Tenant},
 };
 
 /// Every object that is to exist, by composition resource name.
@@ -90,13 +90,6 @@ pub fn compose(tenant: &Tenant, plan: &Plan) -> Composed {
             guard.ready,
         );
     }
-    for copy in &plan.secret_copies {
-        add(
-            copy.resource.clone(),
-            Object::Secret(secret::compose(tenant, copy)),
-            copy.ready,
-        );
-    }
     for (major, accepted) in &plan.routes {
         if let Some(release) = tenant.release_of(*major) {
             let route = Box::new(route::compose(tenant, release));
@@ -107,24 +100,43 @@ pub fn compose(tenant: &Tenant, plan: &Plan) -> Composed {
         let backup = Box::new(backup::compose(tenant, plan));
         add(ResourceName::Backup, Object::CronJob(backup), plan.ready);
     }
-    for job in &plan.jobs {
-        match job {
-            JobPlan::Run(blueprint) => {
-                let name = ResourceName::Job(blueprint.step, blueprint.hash.clone());
-                add(
-                    name,
-                    Object::Job(Box::new(job::compose(tenant, blueprint))),
-                    false,
-                );
-            }
-            JobPlan::Keep(kept) => {
-                add(
-                    kept.resource.clone(),
-                    Object::KeptJob(job::keep(tenant, kept)),
-                    kept.complete,
-                );
-            }
+    let subject = Subject::Tenant(tenant);
+    composed.extend(work(subject, &plan.secret_copies, &plan.jobs));
+    composed
+}
+
+/// Composes a template.
+#[must_use]
+pub fn compose_template(template: &Template, plan: &TemplatePlan) -> Composed {
+    work(Subject::Template(template), &plan.secret_copies, &plan.jobs).collect()
+}
+
+/// Jobs and the copies of Secrets that they use.
+fn work<'a>(
+    subject: Subject<'a>,
+    copies: &'a [SecretCopy],
+    jobs: &'a [JobPlan],
+) -> impl Iterator<Item = (ResourceName, Desired)> + 'a {
+    let copies = copies.iter().map(move |copy| {
+        let object = Object::Secret(secret::compose(subject, copy));
+        let ready = copy.ready;
+        (copy.resource.clone(), Desired { object, ready })
+    });
+    copies.chain(jobs.iter().map(move |job| composed_job(subject, job)))
+}
+
+fn composed_job(subject: Subject<'_>, job: &JobPlan) -> (ResourceName, Desired) {
+    match job {
+        JobPlan::Run(blueprint) => {
+            let name = ResourceName::Job(blueprint.step, blueprint.hash.clone());
+            let object = Object::Job(Box::new(job::compose(subject, blueprint)));
+            let ready = false;
+            (name, Desired { object, ready })
+        }
+        JobPlan::Keep(kept) => {
+            let object = Object::KeptJob(job::keep(subject, kept));
+            let ready = kept.complete;
+            (kept.resource.clone(), Desired { object, ready })
         }
     }
-    composed
 }

@@ -43,6 +43,22 @@ pub const BACKUP_RETENTION_MINIMUM_DAYS: u32 = 7;
 /// The longest retention that a tenant may ask for: ten years, the longest that books are kept by law.
 pub const BACKUP_RETENTION_MAXIMUM_DAYS: u32 = 3660;
 
+/// Modules of the template `basic`, and of one whose code says nothing to us. A guess at what PLANA sells as Starter: no
+/// document lists them, so a Platform should.
+pub const MODULES_BASIC: [&str; 7] = [
+    "base",
+    "web",
+    "mail",
+    "contacts",
+    "crm",
+    "sale_management",
+    "account",
+];
+/// Modules of the template `pro` besides those of `basic`; a guess, too.
+pub const MODULES_PRO: [&str; 3] = ["purchase", "stock", "project"];
+/// Modules of the template `enterprise` besides those of `pro`; a guess, too.
+pub const MODULES_ENTERPRISE: [&str; 2] = ["hr", "website"];
+
 /// Host of the PostgreSQL server.
 pub const DATABASE_HOST: &str = "pg01.planapulse.com";
 /// Port of the PostgreSQL server itself: dumps and DDL do not go through a pooler.
@@ -120,6 +136,8 @@ pub const PULL_SECRET: &str = "forgejo-registry";
 /// Seconds for the Job that makes a cloned database a tenant's; longest when there is no template and Odoo
 /// initialises base and the tier's modules (15 minutes as measured by PLANA).
 pub const INIT_DEADLINE_SECONDS: i64 = 3600;
+/// Seconds for the Job that builds a template: an installation of a hundred modules takes minutes, on a slow disk tens.
+pub const TEMPLATE_DEADLINE_SECONDS: i64 = 2 * 3600;
 /// Seconds for a Job that makes a few requests to another system, its retries with backoff included.
 pub const NOTIFY_DEADLINE_SECONDS: i64 = 900;
 /// Seconds for one backup: large filestores were seen to take two hours.

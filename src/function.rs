@@ -14,8 +14,18 @@ use jiff::Timestamp;
 use proto::v1::{RunFunctionRequest, RunFunctionResponse};
 
 pub use self::read::NOW_CONTEXT_KEY;
-use self::read::Request;
-use crate::{api::check::Problem, compose, plan, status, tenant::resolve};
+use self::{
+    read::{Kind, Request},
+    write::{Answer, ResponseError},
+};
+use crate::{
+    api::{
+        check::{self, Problem},
+        plana_client, template_snapshot,
+    },
+    compose, plan, status,
+    tenant::resolve,
+};
 
 /// What a call was about, for the log line and the metrics: never a value of a spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,28 +59,67 @@ pub fn run(request: &RunFunctionRequest, now: Timestamp) -> (RunFunctionResponse
     )
 }
 
-fn answer(
-    request: &RunFunctionRequest,
-    now: Timestamp,
-) -> Result<(RunFunctionResponse, &'static str), Vec<Problem>> {
+type Answered = Result<(RunFunctionResponse, &'static str), Vec<Problem>>;
+
+fn answer(request: &RunFunctionRequest, now: Timestamp) -> Answered {
+    match read::kind(request)? {
+        Kind::PlanaClient => answer_client(request, now),
+        Kind::TemplateSnapshot => answer_snapshot(request, now),
+    }
+}
+
+fn answer_client(request: &RunFunctionRequest, now: Timestamp) -> Answered {
     let Request {
         identity,
         spec,
         platform,
         observed,
-        living,
         now,
-    } = read::read(request, now)?;
-    let tenant = resolve::resolve(&identity, &spec, &platform, &living)?;
+    } = read::read(request, now, check::plana_client_problems)?;
+    let tenant = resolve::resolve(&identity, &spec, &platform, &read::living(&observed))?;
     let plan = plan::plan(&tenant, &observed, now);
-    let composed = compose::compose(&tenant, &plan);
-    let status = status::status(&tenant, &plan, &observed);
-    let events = status::events(&plan, &observed);
-    let response = write::write(request, &plan, &composed, &status, events).map_err(|error| {
-        vec![Problem::new(
-            "desired",
-            format!("{:#}", anyhow::Error::from(error)),
-        )]
-    })?;
+    let answer = Answer {
+        kind: plana_client::KIND,
+        status: &status::status(&tenant, &plan, &observed),
+        ready: plan.ready,
+        conditions: &plan.conditions,
+        composed: &compose::compose(&tenant, &plan),
+        events: status::events(&plan, &observed),
+        questions: &plan.questions,
+        ttl_seconds: plan.ttl_seconds,
+    };
+    let response = write::write(request, answer).map_err(unwritable)?;
     Ok((response, plan.phase.as_str()))
+}
+
+fn answer_snapshot(request: &RunFunctionRequest, now: Timestamp) -> Answered {
+    let Request {
+        identity,
+        spec,
+        platform,
+        observed,
+        now: _, // a template has no schedule
+    } = read::read(request, now, check::template_snapshot_problems)?;
+    let template = resolve::resolve_template(&identity, &spec, &platform)?;
+    let plan = plan::plan_template(&template, &observed);
+    let before = (observed.status.phase.as_deref(), &observed.conditions);
+    let answer = Answer {
+        kind: template_snapshot::KIND,
+        status: &status::template_status(&template, &plan, &observed),
+        ready: plan.ready,
+        conditions: &plan.conditions,
+        composed: &compose::compose_template(&template, &plan),
+        events: status::changes("template", plan.phase, &plan.conditions, before),
+        questions: &plan.questions,
+        ttl_seconds: plan.ttl_seconds,
+    };
+    let response = write::write(request, answer).map_err(unwritable)?;
+    Ok((response, plan.phase.as_str()))
+}
+
+fn unwritable(error: ResponseError) -> Vec<Problem> {
+    vec![Problem::new(
+        "desired",
+        format!("{:#}", anyhow::Error::from(error)),
+    )]
 }

@@ -9,34 +9,41 @@
 //! | file | what it has |
 //! |---|---|
 //! | `attempt` | one run: its phases, being told to stop, `--dry-run` |
-//! | `failure` | why a command ended without having done it |
+//! | `failure` `result` | why a command ended without having done it; the termination message |
 //! | `secrets` `tls` | values that are never shown, authorities that are believed |
 //! | `process` | child processes that end whole |
-//! | `postgres` | connections, names in statements, the lock and the marker of a tenant |
-//! | `filestore` | the files of one database |
-//! | `tenancy` | whose database it is, and the lock on it |
-//! | `passlib` | password hashes as Odoo checks them |
-//! | `store` `archive` | the object store; compression, encryption and checksums of streams |
-//! | `backup` | backups: made, listed, pruned, read back |
-//! | `http` | the client of everything that is spoken to by HTTP |
+//! | `postgres` | connections, names in statements, the lock and the marker of a tenant, who may use a database |
 //! | `odoo` | installing modules, with gates and proofs |
-//! | `result` | the termination message |
+//! | `filestore` `passlib` | the files of one database; passwords as Odoo stores them |
+//! | `http` | the client of everything that is spoken to by HTTP |
+//! | `store` `archive` | the object store; compression, encryption and checksums of streams |
+//! | `install` | puts this program where another image can run it |
+//! | `template` `template_build` `template_remove` | what a template is; building and removing it |
+//! | `tenancy` `tenant_init` `tenant_access` `tenant_smoke` `filestore_remove` | a tenant's database and files |
+//! | `backup` | backups: made, listed, pruned, read back |
+//! | `notify` `event` `room` | what other systems are told of a tenant |
 
 mod archive;
 mod attempt;
 mod backup;
+mod event;
 mod failure;
 mod filestore;
 mod filestore_remove;
 mod http;
 mod install;
+mod notify;
 mod odoo;
 mod passlib;
 mod postgres;
 mod process;
 mod result;
+mod room;
 mod secrets;
 mod store;
+mod template;
+mod template_build;
+mod template_remove;
 mod tenancy;
 mod tenant_access;
 mod tenant_init;
@@ -47,10 +54,7 @@ use std::env;
 
 use tracing::error;
 
-use self::{
-    attempt::Attempt,
-    failure::{Attempted, Failure},
-};
+use self::{attempt::Attempt, failure::Attempted};
 use crate::{
     contract::{Command, Invocation, Report},
     telemetry::{self, Verbosity},
@@ -68,6 +72,8 @@ Secrets come from environment variables, which the Jobs take from Secrets:
   ODOO_JOB_ADMIN_PASSWORD or ODOO_JOB_ADMIN_PASSWORD_HASH                        a new tenant's administrator
   ODOO_JOB_MATRIX_TOKEN, ODOO_JOB_SIGNING_KEY, ODOO_JOB_EVENTS_PASSWORD          the systems around
 SSL_CERT_FILE names further certificate authorities. RUST_LOG chooses how much is logged.
+ODOO_JOB_RETRY_PAUSE_MILLISECONDS, ODOO_JOB_REQUEST_TIMEOUT_MILLISECONDS: patience with other systems, see
+portal-notify --help.
 
 What it prints:
   Progress as JSON lines on standard error; the result as one JSON document on standard output and in
@@ -121,22 +127,22 @@ async fn attempt(invocation: &Invocation) -> std::process::ExitCode {
 async fn dispatch(attempt: &Attempt, command: &Command) -> Attempted<Option<Report>> {
     match command {
         Command::Install(command) => install::run(attempt, command).await,
+        Command::TemplateBuild(command) => template_build::run(attempt, command).await,
+        Command::TemplateRemove(command) => template_remove::run(attempt, command).await,
         Command::TenantInit(command) => tenant_init::run(attempt, command).await,
         Command::TenantSmoke(command) => tenant_smoke::run(attempt, command).await,
         Command::TenantSuspend(command) => tenant_access::suspend(attempt, command).await,
         Command::TenantResume(command) => tenant_access::resume(attempt, command).await,
         Command::TenantRelease(command) => tenant_access::release(attempt, command).await,
         Command::FilestoreRemove(command) => filestore_remove::run(attempt, command).await,
+        Command::RoomCreate(command) => room::create(attempt, command).await,
+        Command::RoomRetire(command) => room::retire(attempt, command).await,
+        Command::PortalNotify(command) => notify::run(attempt, command, "the account portal").await,
+        Command::ErpCallback(command) => notify::run(attempt, command, "the ERP").await,
+        Command::EventPublish(command) => event::run(attempt, command).await,
         Command::Backup(command) => backup::make(attempt, command).await,
         Command::BackupPrune(command) => backup::prune(attempt, command).await,
         Command::BackupList(command) => backup::list(attempt, command).await,
         Command::BackupVerify(command) => backup::verify(attempt, command).await,
-        Command::TemplateBuild(_)
-        | Command::TemplateRemove(_)
-        | Command::RoomCreate(_)
-        | Command::RoomRetire(_)
-        | Command::PortalNotify(_)
-        | Command::ErpCallback(_)
-        | Command::EventPublish(_) => Err(Failure::give_up("NotThere", "this release cannot do this")),
     }
 }

@@ -25,12 +25,12 @@
 //! | `observed` | `names` `contract` `api::plana_client` `function::wire::RawValue` |
 //! | `tenant` | `names` `defaults` `api` |
 //! | `blueprint` | `names` `defaults` `contract` `tenant` |
-//! | `plan` | `names` `defaults` `tenant` `observed` `blueprint` `api::plana_client` `function::wire::RawValue` |
+//! | `plan` | `names` `defaults` `contract` `tenant` `observed` `blueprint` `api::API_VERSION` `api::plana_client` `api::template_snapshot` `function::wire::RawValue` |
 //! | `compose` | `names` `defaults` `tenant` `blueprint` `plan` `api::API_VERSION` `api::plana_client` `function::wire::RawValue` |
-//! | `status` | `names` `tenant` `observed` `plan` `api::plana_client` |
+//! | `status` | `names` `contract` `tenant` `observed` `plan` `api::plana_client` `api::template_snapshot` |
 //! | `function` | `names` `tenant` `observed` `plan` `compose` `status` `api` |
 //! | `function::wire` | `function::proto` |
-//! | `function::server` | `function` `api::plana_client` |
+//! | `function::server` | `function` `api::plana_client` `api::template_snapshot` |
 //! | `cli` | `function` `telemetry` `api` |
 //! | `job` | `contract` `names` `telemetry` |
 

@@ -15,6 +15,10 @@ use sha2::{Digest, Sha256};
 pub const DATABASE_NAME_MAXIMUM_BYTES: usize = 63;
 /// A Job's name is a label value of its pods.
 pub const JOB_NAME_MAXIMUM_BYTES: usize = 63;
+/// The container that does the work, in every pod of our Jobs.
+pub const CONTAINER: &str = "odoo-job";
+/// The label of a Job that installs modules for minutes.
+pub const HEAVY_LABEL: &str = "planapulse.com/heavy";
 /// A CronJob's Jobs add eleven characters to its name.
 pub const CRON_JOB_NAME_MAXIMUM_BYTES: usize = 52;
 /// Longest subdomain, so that `<subdomain>.<domain>` leaves room for the suffixes of copies.
@@ -53,9 +57,11 @@ const SLUG_FORM: &str = "lower-case letters, digits and single hyphens, beginnin
 /// The shape of a DNS name, in words.
 const DNS_FORM: &str = "a DNS name in lower case (example: planapulse.app)";
 
-/// A step of a tenant's life that a Job does once. Its name is what status records it under.
+/// A step of the life of a composite resource that a Job does once. Its name is what status records it under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
+    /// Build the template and swap it in.
+    TemplateBuild,
     /// Make the cloned database the tenant's, and prove it.
     TenantInit,
     /// Ask the tenant's workers for the tenant.
@@ -87,6 +93,8 @@ pub enum SecretPurpose {
     Erp,
     /// Password of the event stream's server.
     Events,
+    /// Password of a new tenant's administrator.
+    Admin,
 }
 
 /// The composition resource name of everything that we compose.
@@ -155,8 +163,18 @@ impl fmt::Display for DatabaseName {
 }
 
 impl Step {
-    /// All steps, in the order of a tenant's life.
-    pub const ALL: [Self; 6] = [
+    /// The steps of a tenant, in the order of its life.
+    pub const OF_TENANT: [Self; 6] = [
+        Self::TenantInit,
+        Self::TenantSmoke,
+        Self::RoomCreate,
+        Self::PortalNotify,
+        Self::ErpCallback,
+        Self::EventPublish,
+    ];
+    /// All steps.
+    pub const ALL: [Self; 7] = [
+        Self::TemplateBuild,
         Self::TenantInit,
         Self::TenantSmoke,
         Self::RoomCreate,
@@ -169,6 +187,7 @@ impl Step {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::TemplateBuild => "template-build",
             Self::TenantInit => "tenant-init",
             Self::TenantSmoke => "tenant-smoke",
             Self::RoomCreate => "room-create",
@@ -182,6 +201,7 @@ impl Step {
     #[must_use]
     pub fn reason_word(self) -> &'static str {
         match self {
+            Self::TemplateBuild => "Build",
             Self::TenantInit => "Init",
             Self::TenantSmoke => "Smoke",
             Self::RoomCreate => "SupportRoom",
@@ -194,7 +214,7 @@ impl Step {
 
 impl SecretPurpose {
     /// All purposes.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Database,
         Self::Store,
         Self::Pull,
@@ -202,6 +222,7 @@ impl SecretPurpose {
         Self::Portal,
         Self::Erp,
         Self::Events,
+        Self::Admin,
     ];
 
     /// The word for it in names.
@@ -215,6 +236,7 @@ impl SecretPurpose {
             Self::Portal => "portal",
             Self::Erp => "erp",
             Self::Events => "events",
+            Self::Admin => "admin",
         }
     }
 }
@@ -284,6 +306,19 @@ pub fn hexadecimal(bytes: &[u8], digits: usize) -> String {
 fn is_hash(text: &str) -> bool {
     let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.len() == HASH_DIGITS && text.bytes().all(digits)
+}
+
+/// The name of the template of a code and a major among composite resources. Example: `basic-18`.
+#[must_use]
+pub fn snapshot_name(code: &str, major: u32) -> String {
+    format!("{code}-{major}")
+}
+
+/// What the names of a template's objects begin with, its database's among them. No tenant can be called so: a subdomain
+/// must not contain `-template-`.
+#[must_use]
+pub fn template_prefix(code: &str, major: u32) -> String {
+    format!("{code}-template-{major}")
 }
 
 /// The alias of a tenant's support room: the project's number has at least three digits.

@@ -7,6 +7,7 @@
 pub mod database;
 pub mod job;
 pub mod object;
+pub mod pod;
 pub mod route;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use std::collections::BTreeMap;
 pub use self::{
     database::DatabaseView,
     job::JobView,
-    object::{BackupView, Condition, GuardView, ObjectView, SecretView},
+    object::{BackupView, Condition, GuardView, ObjectView, SecretView, SnapshotView},
+    pod::PodView,
     route::RouteView,
 };
 use crate::{
@@ -22,11 +24,20 @@ use crate::{
     names::{SecretPurpose, Step},
 };
 
-/// Everything that was observed of a tenant.
+/// The name of the question for the heavy Jobs of a namespace.
+pub const HEAVY_JOBS_QUESTION: &str = "heavy-jobs";
+/// The name of the question for the `TemplateSnapshot` of a tenant's template.
+pub const SNAPSHOT_QUESTION: &str = "template-snapshot";
+/// What begins the names of questions for Secrets.
+pub const SECRET_QUESTION: &str = "secret-";
+/// What begins the names of questions for the pods of a Job.
+pub const PODS_QUESTION: &str = "pods-";
+
+/// Everything that was observed of a composite resource, whose kind has this status.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Observed {
+pub struct Observed<Status = PlanaClientStatus> {
     /// The status that the composite resource has.
-    pub status: PlanaClientStatus,
+    pub status: Status,
     /// Its conditions, by type.
     pub conditions: BTreeMap<String, Condition>,
     /// Whether somebody tried to delete it (and the guard refused).
@@ -54,6 +65,12 @@ pub struct Required {
     pub objects: BTreeMap<String, Option<ObjectView>>,
     /// Secrets.
     pub secrets: BTreeMap<String, Option<SecretView>>,
+    /// Templates.
+    pub snapshots: BTreeMap<String, Option<SnapshotView>>,
+    /// Jobs that were asked for by their labels.
+    pub jobs: BTreeMap<String, Vec<JobView>>,
+    /// Pods of Jobs.
+    pub pods: BTreeMap<String, Vec<PodView>>,
     /// Whether the API server knows a kind.
     pub kinds: BTreeMap<String, bool>,
 }
@@ -82,6 +99,12 @@ impl Required {
         look_up(&self.secrets, question)
     }
 
+    /// The `TemplateSnapshot` of that question.
+    #[must_use]
+    pub fn snapshot(&self, question: &str) -> Lookup<&SnapshotView> {
+        look_up(&self.snapshots, question)
+    }
+
     /// Whether the API server knows the kind of that question.
     #[must_use]
     pub fn kind(&self, question: &str) -> Lookup<()> {
@@ -101,7 +124,7 @@ fn look_up<'a, T>(answers: &'a BTreeMap<String, Option<T>>, question: &str) -> L
     }
 }
 
-impl Observed {
+impl<Status> Observed<Status> {
     /// The Jobs of a step, by hash.
     pub fn jobs_of(&self, step: Step) -> impl Iterator<Item = (&str, &JobView)> {
         self.jobs
@@ -109,7 +132,9 @@ impl Observed {
             .filter(move |((of, _), _)| *of == step)
             .map(|((_, hash), job)| (hash.as_str(), job))
     }
+}
 
+impl Observed {
     /// Whether the status that the cluster has records a step as done.
     #[must_use]
     pub fn is_recorded(&self, step: Step) -> bool {

@@ -1,6 +1,7 @@
-//! Where a tenant is, what is next, and what it waits for.
+//! Where a tenant or a template is, what is next, and what it waits for.
 //!
-//! In: a [`Tenant`], what is [`Observed`], and the time. Out: a [`Plan`] that leaves nothing to choose: every object
+//! In: a [`Tenant`], what is [`Observed`], and the time; or a template and what is observed of it ([`plan_template`]). Out:
+//! a [`Plan`] or a [`TemplatePlan`] that leaves nothing to choose: every object
 //! that is to exist, every condition with its reason, every question to the cluster. Always a plan, never an error: what
 //! cannot go on waits, and says for what ([`WaitingOn`]).
 //!
@@ -12,13 +13,17 @@
 mod backup;
 mod database;
 mod guard;
+mod heavy;
 pub mod invariants;
 mod notices;
 mod provision;
 mod questions;
+mod results;
 mod route;
 mod secrets;
+mod source;
 mod steps;
+mod template;
 pub mod waiting;
 
 use std::collections::BTreeMap;
@@ -29,9 +34,11 @@ pub use self::{
     backup::{BackupPlan, COPIED_SECRETS, name as backup_name},
     database::{DatabasePlan, Policies},
     guard::{GuardMode, GuardPlan},
-    questions::{Question, Questions},
+    questions::{ListQuestion, Question, Questions},
     secrets::SecretCopy,
-    steps::{JobPlan, KeptJob},
+    source::TemplateTrouble,
+    steps::{INPUTS, JobPlan, KeptJob},
+    template::{Built, TemplatePlan, plan as plan_template},
     waiting::WaitingOn,
 };
 use crate::{api::plana_client::StepRecord, names::Step, observed::Observed, tenant::Tenant};
@@ -74,7 +81,7 @@ pub struct Plan {
     pub ttl_seconds: i64,
 }
 
-/// Where a tenant is in its life.
+/// Where a tenant or a template is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Its database is on the way.
@@ -89,6 +96,12 @@ pub enum Phase {
     Blocked,
     /// It is about to go.
     Deleting,
+    /// A template that is built for the first time.
+    Building,
+    /// A template that is as it is to be.
+    Available,
+    /// A template that can be cloned, and is to be built anew.
+    Outdated,
 }
 
 /// A condition of the composite resource: one for each side effect.
@@ -114,6 +127,10 @@ pub enum ConditionType {
     VersionInSync,
     /// Deleting does what the spec says.
     Guarded,
+    /// The template can be cloned.
+    TemplateReady,
+    /// The template is built from the wanted revision and modules.
+    Fresh,
 }
 
 /// The state of a condition.
@@ -144,13 +161,18 @@ impl Phase {
             Self::Degraded => "Degraded",
             Self::Blocked => "Blocked",
             Self::Deleting => "Deleting",
+            Self::Building => "Building",
+            Self::Available => "Available",
+            Self::Outdated => "Outdated",
         }
     }
 }
 
 impl ConditionType {
-    /// All types.
-    pub const ALL: [Self; 10] = [
+    /// Those of a template.
+    pub const OF_TEMPLATE: [Self; 2] = [Self::TemplateReady, Self::Fresh];
+    /// Those of a tenant.
+    pub const OF_TENANT: [Self; 10] = [
         Self::DatabaseReady,
         Self::FilestoreReady,
         Self::RouteReady,
@@ -177,20 +199,27 @@ impl ConditionType {
             Self::EventPublished => "EventPublished",
             Self::VersionInSync => "VersionInSync",
             Self::Guarded => "Guarded",
+            Self::TemplateReady => "TemplateReady",
+            Self::Fresh => "Fresh",
         }
     }
 
-    /// Whether the tenant cannot be used without it.
+    /// Whether the tenant or the template cannot be used without it.
     #[must_use]
     pub fn is_essential(self) -> bool {
         match self {
-            Self::DatabaseReady | Self::FilestoreReady | Self::RouteReady | Self::BackupScheduled => true,
+            Self::DatabaseReady
+            | Self::FilestoreReady
+            | Self::RouteReady
+            | Self::BackupScheduled
+            | Self::TemplateReady => true,
             Self::SupportRoomReady
             | Self::PortalNotified
             | Self::ErpNotified
             | Self::EventPublished
             | Self::VersionInSync
-            | Self::Guarded => false,
+            | Self::Guarded
+            | Self::Fresh => false,
         }
     }
 }

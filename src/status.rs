@@ -1,14 +1,19 @@
 //! What people see: the status of the composite resource, and results when something changed.
 //!
-//! In: the tenant, its plan and what was observed. Out: values. A result is only made when a condition's reason or
+//! In: the tenant or the template, its plan and what was observed. Out: values. A result is only made when a condition's reason or
 //! the phase differs from what the cluster has, so that a settled tenant makes no events.
 
+mod template;
+
+use std::collections::BTreeMap;
+
+pub use self::template::template_status;
 use crate::{
     api::plana_client::{BackupStatus, DatabaseOrigin, DatabaseStatus, FilestoreStatus, PlanaClientStatus},
-    names::support_room,
-    observed::Observed,
-    plan::{ConditionState, ConditionType, Plan},
-    tenant::Tenant,
+    names::{Step, support_room},
+    observed::{Condition, Observed},
+    plan::{ConditionState, ConditionType, Phase, Plan},
+    tenant::{Source, Tenant},
 };
 
 /// An event of the composite resource.
@@ -34,8 +39,9 @@ pub fn status(tenant: &Tenant, plan: &Plan, observed: &Observed) -> PlanaClientS
         // Only a database makes a tenant be of a major: until then the spec may still change its mind.
         odoo_version: has_database.then(|| tenant.release.major.to_string()),
         namespace: Some(tenant.release.namespace.clone()),
-        database_marker: has_database.then(|| tenant.marker.clone()),
-        database: has_database.then(|| database(tenant, holds(ConditionType::DatabaseReady))),
+        database_marker: has_database
+            .then(|| said(plan, Step::TenantInit, "marker").unwrap_or_else(|| tenant.marker.clone())),
+        database: has_database.then(|| database(tenant, plan, holds(ConditionType::DatabaseReady))),
         filestore: holds(ConditionType::FilestoreReady).then(|| FilestoreStatus {
             path: tenant.filestore_path(),
         }),
@@ -56,6 +62,7 @@ pub fn status(tenant: &Tenant, plan: &Plan, observed: &Observed) -> PlanaClientS
             .matrix
             .as_ref()
             .map(|_| support_room(&tenant.slug, tenant.project_id)),
+        support_room_id: said(plan, Step::RoomCreate, "roomId"),
         deletion_refused: plan.deletion_refused,
         done: plan
             .done
@@ -65,42 +72,67 @@ pub fn status(tenant: &Tenant, plan: &Plan, observed: &Observed) -> PlanaClientS
     }
 }
 
-fn database(tenant: &Tenant, ready: bool) -> DatabaseStatus {
-    let origin = if tenant.adopt.is_some() {
-        DatabaseOrigin::Adopted
-    } else {
-        DatabaseOrigin::Template
+/// What the Job of a step that is done said in its report.
+fn said(plan: &Plan, step: Step, fact: &str) -> Option<String> {
+    plan.done.get(&step)?.result.get(fact).cloned()
+}
+
+fn database(tenant: &Tenant, plan: &Plan, ready: bool) -> DatabaseStatus {
+    let expected = match &tenant.source {
+        _ if tenant.adopt.is_some() => DatabaseOrigin::Adopted,
+        Source::Template { .. } => DatabaseOrigin::Template,
+        Source::Modules(_) => DatabaseOrigin::Installed,
     };
+    let origin = match said(plan, Step::TenantInit, "origin").as_deref() {
+        Some("Adopted") => DatabaseOrigin::Adopted,
+        Some("Template") => DatabaseOrigin::Template,
+        Some("Installed") => DatabaseOrigin::Installed,
+        Some(_) | None => expected,
+    };
+    let template = tenant.template().filter(|_| origin == DatabaseOrigin::Template);
     DatabaseStatus {
         name: tenant.database.to_string(),
         ready,
-        template: tenant.adopt.is_none().then(|| tenant.template.to_string()),
+        template: template.map(ToString::to_string),
         origin: Some(origin),
     }
 }
 
-/// What changed since the status that the cluster has.
+/// What changed for a tenant since the status that the cluster has.
 #[must_use]
 pub fn events(plan: &Plan, observed: &Observed) -> Vec<Event> {
+    let before = (observed.status.phase.as_deref(), &observed.conditions);
+    changes("tenant", plan.phase, &plan.conditions, before)
+}
+
+/// What changed for a tenant or a template since the phase and the conditions that the cluster has.
+#[must_use]
+pub fn changes(
+    what: &str,
+    phase: Phase,
+    conditions: &BTreeMap<ConditionType, ConditionState>,
+    (phase_before, before): (Option<&str>, &BTreeMap<String, Condition>),
+) -> Vec<Event> {
     let mut events = Vec::new();
-    let phase = plan.phase.as_str();
-    if observed.status.phase.as_deref() != Some(phase) {
+    let phase = phase.as_str();
+    if phase_before != Some(phase) {
         events.push(Event {
             warning: false,
             reason: "Phase".to_owned(),
-            message: format!("the tenant is {phase}"),
+            message: format!("the {what} is {phase}"),
         });
     }
-    events.extend(
-        plan.conditions
-            .iter()
-            .filter_map(|(condition, state)| change(*condition, state, observed)),
-    );
+    let changed = |(condition, state): (&ConditionType, _)| change(*condition, state, before);
+    events.extend(conditions.iter().filter_map(changed));
     events
 }
 
-fn change(condition: ConditionType, state: &ConditionState, observed: &Observed) -> Option<Event> {
-    let before = observed.conditions.get(condition.as_str());
+fn change(
+    condition: ConditionType,
+    state: &ConditionState,
+    before: &BTreeMap<String, Condition>,
+) -> Option<Event> {
+    let before = before.get(condition.as_str());
     let reason = state.reason();
     if before.is_some_and(|before| before.reason == reason) {
         return None;

@@ -12,6 +12,9 @@ use tracing_subscriber::EnvFilter;
 /// Debug lines of the transport (every HTTP/2 frame) would bury ours.
 const DEBUG: &str = "debug,axum=info,h2=info,hyper=info,hyper_util=info,rustls=info,tonic=info,tower=info";
 
+/// PostgreSQL's notices (`schema already exists, skipping`) are at this level, and tell an operator nothing.
+const INFO: &str = "info,tokio_postgres=warn";
+
 const LEVEL_VARIABLE: &str = "RUST_LOG";
 
 /// How much to say.
@@ -27,7 +30,7 @@ pub enum Verbosity {
 pub fn start(verbosity: Verbosity) {
     let default = || {
         EnvFilter::new(match verbosity {
-            Verbosity::Info => "info",
+            Verbosity::Info => INFO,
             Verbosity::Debug => DEBUG,
         })
     };

@@ -1,12 +1,19 @@
-//! A tenant, resolved: everything that its spec and the platform say, without anything left to default.
+//! What our kinds resolve to: a tenant or a template, everything that its spec and the platform say, without anything
+//! left to default.
 //!
-//! In: a [`crate::api::plana_client::PlanaClientSpec`] and a [`crate::api::platform::Platform`] ([`resolve`]). Out: a
-//! [`Tenant`]. Nothing past this module sees the types of the API's specs.
+//! In: a spec of the API and a [`crate::api::platform::Platform`] ([`resolve`]). Out: a [`Tenant`] or a [`Template`], and
+//! for what treats both alike a [`Subject`]. Nothing past this module sees the types of the API's specs.
 
 pub mod resolve;
+mod subject;
+mod template;
 
 use std::collections::BTreeMap;
 
+pub use self::{
+    subject::Subject,
+    template::{Template, with_revision},
+};
 pub use crate::api::{
     plana_client::TierName,
     platform::{FilestoreVolume, ParentReference, Resources, SecretName, SslMode},
@@ -34,8 +41,8 @@ pub struct Tenant {
     pub marker: String,
     /// The marker of the database that is to be taken over; none: a new one is made.
     pub adopt: Option<String>,
-    /// The template that the database is cloned from.
-    pub template: DatabaseName,
+    /// What the database is made from.
+    pub source: Source,
     /// The major that the tenant's database is of, or will be made with.
     pub release: Release,
     /// Other majors that routes of the tenant lead to.
@@ -54,6 +61,22 @@ pub struct Tenant {
     pub jobs: Jobs,
     /// Who is told of the tenant.
     pub notices: Notices,
+    /// Secret with the administrator's first password.
+    pub admin_password: Option<SecretName>,
+}
+
+/// What a tenant's database is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The tier's template.
+    Template {
+        /// The template database.
+        database: DatabaseName,
+        /// The `TemplateSnapshot` that would have built it.
+        snapshot: String,
+    },
+    /// Nothing: these modules are installed.
+    Modules(Vec<String>),
 }
 
 /// Who a tenant belongs to.
@@ -156,8 +179,10 @@ pub struct Jobs {
     pub heavy: Resources,
     /// Requests and limits of a Job that makes a few requests.
     pub light: Resources,
-    /// Seconds for the tenant's first Job.
+    /// Seconds for a tenant's first Job.
     pub init_deadline_seconds: i64,
+    /// Seconds for the building of a template.
+    pub template_deadline_seconds: i64,
 }
 
 /// Who is told of a tenant; `None`: the platform has no such system.
@@ -239,6 +264,15 @@ impl Tenant {
     #[must_use]
     pub fn filestore_path(&self) -> String {
         format!("filestore/{}", self.database)
+    }
+
+    /// The template that the database is cloned from, if it is.
+    #[must_use]
+    pub fn template(&self) -> Option<&DatabaseName> {
+        match &self.source {
+            Source::Template { database, .. } => Some(database),
+            Source::Modules(_) => None,
+        }
     }
 
     /// A major that the tenant has a route to.

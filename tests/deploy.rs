@@ -116,17 +116,35 @@ fn crossplane_may_do_all_it_must_with_every_kind_that_we_compose() {
     }
 }
 
+/// Kinds that are only asked for, in the questions of the goldens: Secrets are Crossplane's anyway, ours its RBAC manager's.
 #[test]
-fn creators_may_write_clients_but_neither_delete_them_nor_write_their_status() {
-    let clients = |resource: &str| ("planapulse.com".to_owned(), resource.to_owned());
-    let expected = BTreeMap::from([
-        (
-            clients("planaclients"),
-            names(&["get", "list", "watch", "create", "update", "patch"]),
-        ),
-        (clients("planaclients/status"), names(&["get"])),
-    ]);
-    assert_eq!(rights("planaclient-creator"), expected);
+fn crossplane_may_look_at_the_pods_of_jobs_and_no_more() {
+    let asked = files(&Path::new(ROOT).join("tests/golden"))
+        .iter()
+        .flat_map(|file| documents(file))
+        .any(|answer| answer["requires"].to_string().contains("pods-"));
+    assert!(asked, "a golden asks for pods");
+    let rights = rights("function-odoo:aggregate-to-crossplane");
+    let pods = rights.get(&(String::new(), "pods".to_owned()));
+    assert_eq!(pods, Some(&names(&["get", "list", "watch"])));
+}
+
+#[test]
+fn creators_may_write_their_kind_but_neither_delete_it_nor_write_its_status() {
+    for (role, plural) in [
+        ("planaclient-creator", "planaclients"),
+        ("templatesnapshot-creator", "templatesnapshots"),
+    ] {
+        let of = |resource: String| ("planapulse.com".to_owned(), resource);
+        let expected = BTreeMap::from([
+            (
+                of(plural.to_owned()),
+                names(&["get", "list", "watch", "create", "update", "patch"]),
+            ),
+            (of(format!("{plural}/status")), names(&["get"])),
+        ]);
+        assert_eq!(rights(role), expected);
+    }
 }
 
 #[test]

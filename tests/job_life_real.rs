@@ -32,8 +32,8 @@ use servers::{
 };
 
 const SLUG: &str = "acme";
-const DATABASE: &str = "acme.planapulse.app";
-const TEMPLATE: &str = "basic-template-19.planapulse.app";
+const DATABASE: &str = "acme.planapulse.test";
+const TEMPLATE: &str = "basic-template-19.planapulse.test";
 const OWNER: &str = "ivan.o'brien+erp@acme.example";
 const PASSWORD: &str = "correct horse 100% \"staple\"";
 const MARKER: &str = "5d0c4be5-6d86-4a6f-9d3b-1a2b3c4d5e6f";
@@ -50,12 +50,14 @@ impl Platform {
     fn new() -> Option<Self> {
         let (postgres, s3) = (Postgres::shared()?, S3::shared()?);
         let odoo = Odoo::new(postgres, POOL)?;
-        Some(Self {
+        let platform = Self {
             postgres,
             s3,
             odoo,
             bucket: s3.bucket("backups"),
-        })
+        };
+        fs::create_dir_all(platform.data()).expect("the volume");
+        Some(platform)
     }
 
     fn server(&self) -> Server {
@@ -290,7 +292,7 @@ fn a_tenant_is_built_served_backed_up_and_restored() {
     }));
     assert!(matches!(verified.report, Some(Report::Verify(verify)) if verify.opened));
 
-    let restored = "restored.planapulse.app";
+    let restored = "restored.planapulse.test";
     PlainTools(&platform).restore(&backup.id, restored);
     workers
         .login(restored, restored, OWNER, PASSWORD)

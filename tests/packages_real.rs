@@ -336,7 +336,9 @@ fn the_configuration_package_is_its_metadata_with_xrds_and_compositions() {
     assert!(!examples.is_empty());
     assert_eq!(
         kinds(&examples),
-        ["planapulse.com/v1alpha1 PLANAClient".to_owned()].into()
+        ["PLANAClient", "TemplateSnapshot"]
+            .map(|kind| format!("planapulse.com/v1alpha1 {kind}"))
+            .into()
     );
 }
 

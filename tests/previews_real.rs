@@ -61,11 +61,21 @@ fn arguments(folder: &Path) -> RenderArguments {
     }
 }
 
+/// A file of the shipped package for the kind of an example.
+fn shipped(arguments: &RenderArguments, file: &str) -> PathBuf {
+    let text = fs::read_to_string(&arguments.composite).expect("the example is there");
+    let composite: Value = serde_yaml::from_str(&text).expect("an example is YAML");
+    let kind = composite["kind"].as_str().expect("it has a kind").to_lowercase();
+    Path::new(ROOT).join("package").join(kind).join(file)
+}
+
 /// The shipped Composition, with another input if one is given.
-fn composition(platform: Option<&Path>) -> String {
-    let path = Path::new(ROOT).join("package/planaclient/composition.yaml");
+fn composition(arguments: &RenderArguments) -> String {
+    let path = shipped(arguments, "composition.yaml");
     let text = fs::read_to_string(path).expect("the package is there");
-    let Some(platform) = platform else { return text };
+    let Some(platform) = &arguments.platform else {
+        return text;
+    };
     let mut composition: Value = serde_yaml::from_str(&text).expect("a Composition is YAML");
     let platform = fs::read_to_string(platform).expect("the example is there");
     composition["spec"]["pipeline"][0]["input"] =
@@ -81,29 +91,29 @@ fn call(request: &RunFunctionRequest) -> RunFunctionResponse {
 fn every_moment_is_previewed_as_crossplane_does() {
     let moments = moments();
     assert!(moments.len() > 20, "the examples are there: {}", moments.len());
-    let composition = composition(None);
-    let definition = Path::new(ROOT).join("package/planaclient/definition.yaml");
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("previews");
     fs::create_dir_all(&scratch).expect("the scratch folder is writable");
-    let compare = |arguments: &RenderArguments, composition: &str| {
-        let theirs = real_render::real_render(arguments, composition, &definition, &scratch, call)?;
+    let compare = |arguments: &RenderArguments| {
+        let definition = shipped(arguments, "definition.yaml");
+        let theirs =
+            real_render::real_render(arguments, &composition(arguments), &definition, &scratch, call)?;
         let ours = render::run(arguments).map_err(|error| error.to_string());
         assert_eq!(ours, theirs, "{}", arguments.composite.display());
         assert!(ours.is_ok(), "{}: {ours:?}", arguments.composite.display());
         Some(())
     };
     for arguments in &moments {
-        if compare(arguments, &composition).is_none() {
+        if compare(arguments).is_none() {
             return;
         }
     }
     for platform in ["platform-plana.yaml", "platform-small.yaml"] {
         let platform = Path::new(ROOT).join("examples").join(platform);
         let arguments = RenderArguments {
-            platform: Some(platform.clone()),
+            platform: Some(platform),
             ..moments[0].clone()
         };
-        compare(&arguments, &self::composition(Some(&platform)));
+        compare(&arguments);
     }
 }
 
@@ -113,11 +123,11 @@ fn every_preview_is_valid_for_crossplane() {
         return;
     };
     let schemas = Path::new(ROOT).join("tests/schemas/crds");
+    let package = Path::new(ROOT).join("package");
     let extensions = format!(
-        "{},{}",
-        Path::new(ROOT)
-            .join("package/planaclient/definition.yaml")
-            .display(),
+        "{},{},{}",
+        package.join("planaclient/definition.yaml").display(),
+        package.join("templatesnapshot/definition.yaml").display(),
         schemas.display()
     );
     for arguments in moments() {

@@ -155,7 +155,7 @@ impl Case {
         let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("package/planaclient");
         let mut case = Self::new(name, composite, function);
         case.arguments.xrd = None;
-        case.pipeline = Pipeline::shipped().expect("the package is sound");
+        case.pipeline = Pipeline::shipped("PLANAClient").expect("the package is sound");
         case.composition =
             fs::read_to_string(package.join("composition.yaml")).expect("the package is complete");
         case.definition = package.join("definition.yaml");
@@ -1167,7 +1167,7 @@ fn a_kind_that_is_not_served_is_told_with_those_that_are() {
         nothing,
     );
     let error = case.ours().expect_err("there is no such kind");
-    let expected = "line 3: kind: planapulse.com/v1alpha1 PLANAClinet is not served; served are: PLANAClient";
+    let expected = "line 3: kind: planapulse.com/v1alpha1 PLANAClinet is not served; served are: PLANAClient, TemplateSnapshot";
     assert!(error.to_string().contains(expected), "{error}");
 }
 

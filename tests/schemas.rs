@@ -23,6 +23,8 @@ use serde_json::{Map, Value, json};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const DEFINITION: &str = "package/planaclient/definition.yaml";
 const COMPOSITION: &str = "package/planaclient/composition.yaml";
+const SNAPSHOT_DEFINITION: &str = "package/templatesnapshot/definition.yaml";
+const SNAPSHOT_COMPOSITION: &str = "package/templatesnapshot/composition.yaml";
 const PLATFORM: &str = "function/package/input/platform.yaml";
 
 /// Every keyword that we use; all of them are allowed in a structural schema.
@@ -30,11 +32,15 @@ const KNOWN: &str = " additionalProperties default description enum format items
     maximum minItems minLength minProperties minimum nullable pattern properties required type \
     x-kubernetes-list-type x-kubernetes-validations ";
 
-fn generated() -> [(&'static str, String); 2] {
+fn generated() -> [(&'static str, String); 3] {
     [
         (
             DEFINITION,
             document::plana_client_definition().expect("the XRD can be written"),
+        ),
+        (
+            SNAPSHOT_DEFINITION,
+            document::template_snapshot_definition().expect("the XRD can be written"),
         ),
         (
             PLATFORM,
@@ -128,7 +134,7 @@ fn the_files_are_up_to_date() {
 
 #[test]
 fn crossplane_knows_every_field_of_the_definition_and_the_composition() {
-    for path in [DEFINITION, COMPOSITION] {
+    for path in [DEFINITION, COMPOSITION, SNAPSHOT_DEFINITION, SNAPSHOT_COMPOSITION] {
         assert_eq!(openapi::problems(&parsed(&text(path))), [""; 0], "{path}");
     }
 }
@@ -159,7 +165,7 @@ fn an_object_that_does_not_fit_is_noticed() {
 #[test]
 fn every_node_is_structural_and_described() {
     let mut nodes = 0;
-    for path in [DEFINITION, PLATFORM] {
+    for path in [DEFINITION, SNAPSHOT_DEFINITION, PLATFORM] {
         each(&schema_of(path), path, &mut |path, schema| {
             nodes += 1;
             let keys = schema.as_object().expect("a schema is an object");
@@ -209,51 +215,37 @@ fn every_node_is_structural_and_described() {
 
 #[test]
 fn nothing_stands_where_crossplane_drops_it() {
-    let schema = schema_of(DEFINITION);
-    for (part, kept) in [
-        (
-            &schema,
-            [
-                "description",
-                "properties",
-                "required",
-                "type",
-                "x-kubernetes-validations",
-            ],
-        ),
-        (
-            &schema["properties"]["spec"],
-            [
-                "description",
-                "properties",
-                "required",
-                "type",
-                "x-kubernetes-validations",
-            ],
-        ),
-        (
-            &schema["properties"]["status"],
-            [
-                "description",
-                "properties",
-                "required",
-                "type",
-                "x-kubernetes-validations",
-            ],
-        ),
-    ] {
-        for key in part.as_object().expect("a schema is an object").keys() {
-            assert!(kept.contains(&key.as_str()), "{key}");
+    let kept = [
+        "description",
+        "properties",
+        "required",
+        "type",
+        "x-kubernetes-validations",
+    ];
+    for path in [DEFINITION, SNAPSHOT_DEFINITION] {
+        let schema = schema_of(path);
+        let (spec, status) = (&schema["properties"]["spec"], &schema["properties"]["status"]);
+        for part in [&schema, spec, status] {
+            for key in part.as_object().expect("a schema is an object").keys() {
+                assert!(kept.contains(&key.as_str()), "{path}: {key}");
+            }
         }
     }
-    let name = &schema["properties"]["metadata"]["properties"]["name"];
-    let subdomain = &schema["properties"]["spec"]["properties"]["subdomain"];
-    assert_eq!(name["maxLength"], subdomain["maxLength"]);
+    let longest = |path: &str, field: &str| {
+        let schema = schema_of(path);
+        let name = schema["properties"]["metadata"]["properties"]["name"]["maxLength"].clone();
+        let field = schema["properties"]["spec"]["properties"][field]["maxLength"].clone();
+        (name.as_u64(), field.as_u64())
+    };
+    assert_eq!(longest(DEFINITION, "subdomain"), (Some(30), Some(30)));
+    // With a hyphen and the two digits of a major.
+    assert_eq!(longest(SNAPSHOT_DEFINITION, "templateCode"), (Some(33), Some(30)));
 }
 
 #[test]
 fn the_schemas_and_the_types_have_the_same_fields() {
     let definition = schema_of(DEFINITION);
+    let snapshot = schema_of(SNAPSHOT_DEFINITION);
     let mut platform = schema_of(PLATFORM);
     // There the API server knows the metadata, and we take part of it.
     platform["properties"]
@@ -271,6 +263,14 @@ fn the_schemas_and_the_types_have_the_same_fields() {
             serde_json::to_value(full::status()).expect("a status is JSON"),
             &definition["properties"]["status"],
         ),
+        (
+            serde_json::to_value(full::snapshot_spec()).expect("a spec is JSON"),
+            &snapshot["properties"]["spec"],
+        ),
+        (
+            serde_json::to_value(full::snapshot_status()).expect("a status is JSON"),
+            &snapshot["properties"]["status"],
+        ),
         (input, &platform),
     ] {
         let mut leaves = BTreeSet::new();
@@ -286,6 +286,7 @@ fn full_values_fit_the_schemas() {
         "spec": full::spec(), "status": full::status(),
     });
     assert_eq!(openapi::problems(&client), [""; 0]);
+    assert_eq!(openapi::problems(&snapshot()), [""; 0]);
     let mut input = serde_json::to_value(full::platform()).expect("a Platform is JSON");
     assert_eq!(openapi::problems(&input), [""; 0]);
     input["gateway"]["requestTimout"] = json!("1s");
@@ -327,6 +328,18 @@ fn a_platform_made_of_the_schemas_defaults_is_the_default_platform() {
     object["apiVersion"] = json!("odoo.fn.planapulse.com/v1beta1");
     object["kind"] = json!("Platform");
     assert_eq!(openapi::problems(&object), [""; 0]);
+}
+
+#[test]
+fn what_must_not_change_of_a_template_says_so_in_cel() {
+    let schema = schema_of(SNAPSHOT_DEFINITION);
+    let rules = |node: &Value| node["x-kubernetes-validations"].to_string();
+    let name = "self.metadata.name == self.spec.templateCode + '-' + self.spec.odooVersion";
+    assert!(rules(&schema).contains(name));
+    for field in ["templateCode", "odooVersion"] {
+        let field = &schema["properties"]["spec"]["properties"][field];
+        assert!(rules(field).contains("self == oldSelf"), "{field}");
+    }
 }
 
 #[test]
@@ -383,7 +396,7 @@ fn no_word_is_something_else_to_an_older_reader() {
     for (path, yaml) in generated() {
         let mut all = BTreeSet::new();
         words(&parsed(&yaml), &mut all);
-        assert!(all.len() > 100, "{path}");
+        assert!(all.len() > 80, "{path}: {}", all.len());
         for word in all {
             assert!(
                 !["y", "n", "yes", "no", "on", "off"].contains(&word.to_lowercase().as_str()),
@@ -408,14 +421,19 @@ fn the_function_has_one_name_everywhere() {
         .expect("a repository has a host and a path");
     assert_eq!(FUNCTION_NAME, path.replace(['/', '.', ':'], "-"));
     assert!(defaults::PROGRAM_IMAGE.starts_with(&format!("{FUNCTION_REPOSITORY}:")));
-    let composition = parsed(&text(COMPOSITION));
-    let step = &composition["spec"]["pipeline"][0];
-    assert_eq!(step["functionRef"]["name"], FUNCTION_NAME);
-    assert_eq!(step["input"]["apiVersion"], function_odoo::api::INPUT_API_VERSION);
-    assert_eq!(step["input"]["kind"], function_odoo::api::INPUT_KIND);
-    assert_eq!(composition["metadata"]["name"], document::COMPOSITION_NAME);
-    let reference = &composition["spec"]["compositeTypeRef"];
-    assert_eq!(reference["apiVersion"], function_odoo::api::API_VERSION);
+    for (path, name) in [
+        (COMPOSITION, document::COMPOSITION_NAME),
+        (SNAPSHOT_COMPOSITION, document::TEMPLATE_COMPOSITION_NAME),
+    ] {
+        let composition = parsed(&text(path));
+        let step = &composition["spec"]["pipeline"][0];
+        assert_eq!(step["functionRef"]["name"], FUNCTION_NAME);
+        assert_eq!(step["input"]["apiVersion"], function_odoo::api::INPUT_API_VERSION);
+        assert_eq!(step["input"]["kind"], function_odoo::api::INPUT_KIND);
+        assert_eq!(composition["metadata"]["name"], name);
+        let reference = &composition["spec"]["compositeTypeRef"];
+        assert_eq!(reference["apiVersion"], function_odoo::api::API_VERSION);
+    }
 
     let mut named = 0;
     let mut files = vec![Path::new(ROOT).to_path_buf()];
@@ -470,6 +488,14 @@ fn good() -> Value {
     })
 }
 
+/// A template with every field given.
+fn snapshot() -> Value {
+    json!({
+        "apiVersion": "planapulse.com/v1alpha1", "kind": "TemplateSnapshot", "metadata": {"name": "basic-18"},
+        "spec": full::snapshot_spec(), "status": full::snapshot_status(),
+    })
+}
+
 fn named(subdomain: &str) -> Value {
     let mut client = good();
     client["metadata"]["name"] = json!(subdomain);
@@ -489,7 +515,7 @@ fn validated(crossplane: &Path, object: &Value) -> (bool, String) {
         .args([
             "resource",
             "validate",
-            DEFINITION,
+            &format!("{DEFINITION},{SNAPSHOT_DEFINITION}"),
             "-",
             "--crossplane-image=",
             "--error-on-missing-schemas",
@@ -566,9 +592,57 @@ fn the_real_command_line_takes_good_clients() {
     full["spec"] = serde_json::to_value(full::spec()).expect("a spec is JSON");
     full["status"] = serde_json::to_value(full::status()).expect("a status is JSON");
     let longest = named(&"a".repeat(30));
-    for client in [good(), full, named("a"), named("a-b-c-1"), named("0"), longest] {
+    let mut plain = snapshot();
+    plain["spec"] = json!({"templateCode": "pro", "odooVersion": "19"});
+    plain["metadata"]["name"] = json!("pro-19");
+    for client in [
+        snapshot(),
+        plain,
+        good(),
+        full,
+        named("a"),
+        named("a-b-c-1"),
+        named("0"),
+        longest,
+    ] {
         let (fits, said) = validated(&crossplane, &client);
         assert!(fits && said.contains("1 success cases"), "{client}: {said}");
+    }
+}
+
+#[test]
+fn the_real_command_line_refuses_bad_templates_in_our_words() {
+    let Some(crossplane) = common::tool("crossplane") else {
+        return;
+    };
+    let with = |field: &str, value: Value| {
+        let mut template = snapshot();
+        template["spec"][field] = value;
+        template
+    };
+    let cases = [
+        (
+            with("templateCode", json!("pro")),
+            "metadata.name must be <spec.templateCode>-",
+        ),
+        (with("odooVersion", json!("19")), "such as basic-18"),
+        (with("odooVersion", json!(18)), "spec.odooVersion"),
+        (
+            with("revision", json!("sha256:abc")),
+            "must be the tag of an image, or a digest",
+        ),
+        (
+            with("modules", json!(["Sale"])),
+            "must be the technical name of a module",
+        ),
+        (with("moduels", json!([])), "unknown field: \"moduels\""),
+    ];
+    for (template, message) in cases {
+        let (fits, said) = validated(&crossplane, &template);
+        assert!(
+            !fits && said.contains(message),
+            "{template}\nmust be refused with {message:?}: {said}"
+        );
     }
 }
 

@@ -16,7 +16,10 @@ use function_odoo::{
     compose,
     function::NOW_CONTEXT_KEY,
     names::ResourceName,
-    observed::{Condition, JobView, Observed, Required, SecretView, job::JobViewStatus, object::Metadata},
+    observed::{
+        Condition, JobView, Observed, PODS_QUESTION, Required, SecretView, job::JobViewStatus,
+        object::Metadata,
+    },
     plan::{self, Plan},
     status::{self, Event},
     tenant::{
@@ -206,6 +209,11 @@ fn required(request: &RunFunctionRequest) -> Result<Required, Failure> {
     let mut required = Required::default();
     for question in request.required_resources.keys() {
         let items = request::get_required_resources(request, question).unwrap_or_default();
+        if question.starts_with(PODS_QUESTION) {
+            let pods: Result<_, _> = items.into_iter().map(serde_json::from_value).collect();
+            required.pods.insert(question.clone(), pods?);
+            continue;
+        }
         let item = items.into_iter().next();
         if question.starts_with("secret-") {
             let view = item.map(serde_json::from_value).transpose()?.map(secret);
@@ -282,6 +290,14 @@ fn write(
             by_name,
             question.namespace.clone(),
         );
+    }
+    for (key, question) in &plan.questions.lists {
+        let by_labels = Some(response::ResourceMatch::Labels(
+            question.labels.clone().into_iter().collect(),
+        ));
+        let (api_version, kind) = (question.api_version, question.kind);
+        let namespace = Some(question.namespace.clone());
+        response::require_resources(&mut answer, key, api_version, kind, by_labels, namespace);
     }
     for (key, (api_version, kind)) in &plan.questions.kinds {
         response::require_schema(&mut answer, *key, *api_version, *kind);

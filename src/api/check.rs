@@ -28,12 +28,14 @@ pub const PROBLEMS_MAXIMUM: usize = 50;
 const SHOWN_MAXIMUM_CHARACTERS: usize = 40;
 
 static SPEC: LazyLock<Schema> = LazyLock::new(schema::plana_client_spec);
+static SNAPSHOT: LazyLock<Schema> = LazyLock::new(schema::template_snapshot_spec);
 static PLATFORM: LazyLock<Schema> = LazyLock::new(schema::platform);
 
-/// The patterns of both: to compile one takes longer than a whole call.
+/// The patterns of all: to compile one takes longer than a whole call.
 static PATTERNS: LazyLock<BTreeMap<String, Regex>> = LazyLock::new(|| {
     let mut compiled = BTreeMap::new();
     compile(&SPEC, &mut compiled);
+    compile(&SNAPSHOT, &mut compiled);
     compile(&PLATFORM, &mut compiled);
     compiled
 });
@@ -74,6 +76,12 @@ impl fmt::Display for Problem {
 #[must_use]
 pub fn plana_client_problems(spec: &Value) -> Vec<Problem> {
     problems(spec, &SPEC, SPEC_PATH)
+}
+
+/// What is wrong with the spec of a `TemplateSnapshot`.
+#[must_use]
+pub fn template_snapshot_problems(spec: &Value) -> Vec<Problem> {
+    problems(spec, &SNAPSHOT, SPEC_PATH)
 }
 
 /// What is wrong with the function's input.

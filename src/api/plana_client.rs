@@ -82,6 +82,24 @@ pub struct PlanaClientSpec {
     /// Where this tenant's backups differ from those of its tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupOverrides>,
+    /// Secret with the first password of the tenant's administrator. Left out: nobody can log in until the owner has
+    /// asked for a new password. It is only read until the tenant is initialised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_password_secret: Option<AdminPasswordSecret>,
+}
+
+/// A Secret with the first password of a tenant's administrator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AdminPasswordSecret {
+    /// Name of the Secret, in the namespace of the platform's Jobs (`jobs.namespace` of its Platform). It has the key
+    /// `password`, or `password-hash` with the password as Odoo stores it.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"),
+        extend("x-hint" = "the name of a Secret: lower-case letters, digits, hyphens and dots")
+    )]
+    pub name: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -150,6 +168,9 @@ pub struct PlanaClientStatus {
     /// The tenant's support room.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub support_room: Option<String>,
+    /// The room's id at the Matrix server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub support_room_id: Option<String>,
     /// Whether a deletion was refused because the tenant was protected; it does not come back to life when the
     /// protection ends.
     #[serde(skip_serializing_if = "is_false")]
@@ -180,6 +201,8 @@ pub struct DatabaseStatus {
 pub enum DatabaseOrigin {
     /// Cloned from the tier's template.
     Template,
+    /// Initialised from nothing, since the tier has no template.
+    Installed,
     /// It existed and was taken over.
     Adopted,
 }
@@ -216,4 +239,10 @@ pub struct StepRecord {
     pub job: String,
     /// When it completed.
     pub time: String,
+    /// Hash of what it was done with, where something else means that it is to be done again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<String>,
+    /// What the Job said of what it found and made; empty where it could not be read any more.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub result: BTreeMap<String, String>,
 }

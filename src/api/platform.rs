@@ -141,6 +141,19 @@ pub struct Tier {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 7, max = 3660))]
     pub backup_retention_days: Option<u32>,
+    /// Modules of the tier's template, by technical name. Left out: PLANA's for the template code `basic`, `pro` or
+    /// `enterprise`, and those of `basic` for any other. Tiers with one template have one list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 200),
+        inner(length(min = 1, max = 100), regex(pattern = r"^[a-z0-9_]+$")),
+        extend("x-hint" = "the technical name of a module, such as sale_management")
+    )]
+    pub modules: Vec<String>,
+    /// True: there is no template; a new tenant of the tier starts with an empty database, in which its first Job
+    /// installs the modules. That takes minutes instead of seconds. Left out: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_install: Option<bool>,
 }
 
 /// The PostgreSQL server of the tenants.
@@ -341,6 +354,9 @@ pub struct Jobs {
     /// Seconds after which a tenant's first Job is given up.
     #[schemars(range(min = 60, max = 86_400))]
     pub init_deadline_seconds: i64,
+    /// Seconds after which the building of a template is given up.
+    #[schemars(range(min = 60, max = 86_400))]
+    pub template_deadline_seconds: i64,
     /// Seconds after which a backup is given up.
     #[schemars(range(min = 60, max = 86_400))]
     pub backup_deadline_seconds: i64,

@@ -1,7 +1,7 @@
 //! Schemas of the API, as Kubernetes wants them: structural OpenAPI v3.
 //!
 //! In: the types beside this module; their doc comments are the descriptions. Out: a [`Schema`] for the spec and status
-//! of a `PLANAClient` and for a Platform, and the two documents made of them ([`document`]). [`super::check`] reads the
+//! of each kind and for a Platform, and the documents made of them ([`document`]). [`super::check`] reads the
 //! same schemas, so what the API server refuses and what the function refuses is written once.
 //!
 //! What no type can say (rules across fields, what must not change) is CEL, in `rules`.
@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::plana_client::{PlanaClientSpec, PlanaClientStatus, TierName};
 use super::platform::Platform;
+use super::template_snapshot::{TemplateSnapshotSpec, TemplateSnapshotStatus};
 
 /// One node of a structural schema. Its fields serialise as OpenAPI, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -156,6 +157,18 @@ pub fn plana_client_status() -> Schema {
     of::<PlanaClientStatus>()
 }
 
+/// Schema of the spec of a `TemplateSnapshot`, as the function reads it.
+#[must_use]
+pub fn template_snapshot_spec() -> Schema {
+    of::<TemplateSnapshotSpec>()
+}
+
+/// Schema of the status of a `TemplateSnapshot`.
+#[must_use]
+pub fn template_snapshot_status() -> Schema {
+    of::<TemplateSnapshotStatus>()
+}
+
 /// Schema of a Platform, as the function reads it.
 #[must_use]
 pub fn platform() -> Schema {
@@ -208,6 +221,8 @@ mod tests {
     fn everything(mut visit: impl FnMut(&str, &Schema)) {
         each(&plana_client_spec(), "spec", &mut visit);
         each(&plana_client_status(), "status", &mut visit);
+        each(&template_snapshot_spec(), "spec", &mut visit);
+        each(&template_snapshot_status(), "status", &mut visit);
         each(&platform(), "platform", &mut visit);
     }
 

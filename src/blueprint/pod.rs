@@ -14,9 +14,9 @@ use k8s_openapi::{
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta},
 };
 
-use super::CONTAINER;
 use crate::{
     contract::{Command, INSTALLED_PATH, Install, PROGRAM_PATH, SecretVariable},
+    names::CONTAINER,
     tenant::{FilestoreVolume, Resources},
 };
 

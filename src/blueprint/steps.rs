@@ -1,4 +1,4 @@
-//! What the Job of each step runs, where, and with what.
+//! What the Job of each step of a tenant runs, where, and with what.
 
 use super::{
     SecretNames, labels,
@@ -8,16 +8,21 @@ use crate::{
     contract::{self, BackupPurpose, Command, Compression, SecretVariable},
     defaults,
     names::{SecretPurpose, Step, hexadecimal, support_room},
-    tenant::{Callback, SslMode, Tenant, TierName},
+    tenant::{Callback, Source, SslMode, Subject, Tenant, TierName},
 };
 
 /// The type of the event of a new tenant.
 const PROVISIONED: &str = "client.provisioned";
 
-const DATABASE_LOGIN: [(SecretPurpose, SecretVariable); 3] = [
+/// What a Job logs in to the database server with.
+pub const DATABASE_LOGIN: [(SecretPurpose, SecretVariable); 3] = [
     (SecretPurpose::Database, contract::DATABASE_USERNAME),
     (SecretPurpose::Database, contract::DATABASE_PASSWORD),
     (SecretPurpose::Database, contract::DATABASE_AUTHORITY),
+];
+const ADMIN_PASSWORD: [(SecretPurpose, SecretVariable); 2] = [
+    (SecretPurpose::Admin, contract::ADMIN_PASSWORD),
+    (SecretPurpose::Admin, contract::ADMIN_PASSWORD_HASH),
 ];
 const STORE_LOGIN: [(SecretPurpose, SecretVariable); 2] = [
     (SecretPurpose::Store, contract::STORE_KEY_ID),
@@ -27,6 +32,7 @@ const STORE_LOGIN: [(SecretPurpose, SecretVariable); 2] = [
 /// The parts of a step's pod; `None` when the platform has no system that it would talk to.
 pub fn parts(step: Step, tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
     Some(match step {
+        Step::TemplateBuild => return None,
         Step::TenantInit => tenant_init(tenant, secrets),
         Step::TenantSmoke => tenant_smoke(tenant, secrets),
         Step::RoomCreate => room_create(tenant, secrets)?,
@@ -52,12 +58,16 @@ pub fn parts(step: Step, tenant: &Tenant, secrets: &SecretNames) -> Option<PodPa
 
 fn tenant_init(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
     let release = &tenant.release;
+    let module = match &tenant.source {
+        Source::Template { .. } => Vec::new(),
+        Source::Modules(modules) => modules.clone(),
+    };
     let command = Command::TenantInit(contract::TenantInit {
         tenant: database(tenant),
-        roles: roles(tenant),
+        roles: roles(Subject::Tenant(tenant)),
         adopt: tenant.adopt.clone(),
-        template: Some(tenant.template.to_string()),
-        module: Vec::new(),
+        template: tenant.template().map(ToString::to_string),
+        module,
         odoo_version: release.major,
         host: tenant.host.clone(),
         owner_email: tenant.owner.email.clone(),
@@ -69,10 +79,20 @@ fn tenant_init(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
         image: Some(release.image.clone()),
         user: (release.uid, release.gid),
         filestore: Some(release.filestore.clone()),
-        secrets: chosen(secrets, namespace, &DATABASE_LOGIN),
+        secrets: [
+            chosen(secrets, namespace, &DATABASE_LOGIN),
+            chosen(secrets, namespace, &ADMIN_PASSWORD),
+        ]
+        .concat(),
         resources: tenant.jobs.heavy.clone(),
         deadline_seconds: tenant.jobs.init_deadline_seconds,
-        ..light(Step::TenantInit.as_str(), tenant, namespace, command, secrets)
+        ..light(
+            Step::TenantInit.as_str(),
+            Subject::Tenant(tenant),
+            namespace,
+            command,
+            secrets,
+        )
     }
 }
 
@@ -93,7 +113,13 @@ fn tenant_smoke(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
     let namespace = &release.namespace;
     PodParts {
         secrets: chosen(secrets, namespace, &DATABASE_LOGIN),
-        ..light(Step::TenantSmoke.as_str(), tenant, namespace, command, secrets)
+        ..light(
+            Step::TenantSmoke.as_str(),
+            Subject::Tenant(tenant),
+            namespace,
+            command,
+            secrets,
+        )
     }
 }
 
@@ -115,7 +141,13 @@ fn room_create(tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
     );
     Some(PodParts {
         secrets: token,
-        ..light(Step::RoomCreate.as_str(), tenant, namespace, command, secrets)
+        ..light(
+            Step::RoomCreate.as_str(),
+            Subject::Tenant(tenant),
+            namespace,
+            command,
+            secrets,
+        )
     })
 }
 
@@ -137,7 +169,13 @@ fn notify(
     let key = chosen(secrets, namespace, &[(purpose, contract::SIGNING_KEY)]);
     PodParts {
         secrets: key,
-        ..light(step.as_str(), tenant, namespace, command, secrets)
+        ..light(
+            step.as_str(),
+            Subject::Tenant(tenant),
+            namespace,
+            command,
+            secrets,
+        )
     }
 }
 
@@ -160,7 +198,13 @@ fn event_publish(tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
     );
     Some(PodParts {
         secrets: password,
-        ..light(Step::EventPublish.as_str(), tenant, namespace, command, secrets)
+        ..light(
+            Step::EventPublish.as_str(),
+            Subject::Tenant(tenant),
+            namespace,
+            command,
+            secrets,
+        )
     })
 }
 
@@ -192,35 +236,42 @@ pub fn backup(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
         .concat(),
         resources: tenant.jobs.heavy.clone(),
         deadline_seconds: backup.deadline_seconds,
-        ..light("backup", tenant, &backup.namespace, command, secrets)
+        ..light(
+            "backup",
+            Subject::Tenant(tenant),
+            &backup.namespace,
+            command,
+            secrets,
+        )
     }
 }
 
 /// A pod of this project's own image that makes a few requests.
-fn light(
+pub fn light(
     component: &str,
-    tenant: &Tenant,
+    subject: Subject<'_>,
     namespace: &str,
     command: Command,
     secrets: &SecretNames,
 ) -> PodParts {
     PodParts {
         namespace: namespace.to_owned(),
-        labels: labels::labels(&tenant.slug, component),
+        labels: labels::labels(subject, component),
         command,
-        program_image: tenant.jobs.image.clone(),
+        program_image: subject.jobs().image.clone(),
         image: None,
         user: (PROGRAM_UID, PROGRAM_UID),
         pull_secret: secrets.get(SecretPurpose::Pull, namespace).map(str::to_owned),
         filestore: None,
         filestore_read_only: false,
         secrets: Vec::new(),
-        resources: tenant.jobs.light.clone(),
+        resources: subject.jobs().light.clone(),
         deadline_seconds: defaults::NOTIFY_DEADLINE_SECONDS,
     }
 }
 
-fn chosen(
+/// The variables of Secrets that the platform has, with the names that the Secrets have in a namespace.
+pub fn chosen(
     secrets: &SecretNames,
     namespace: &str,
     wanted: &[(SecretPurpose, SecretVariable)],
@@ -235,30 +286,33 @@ fn chosen(
 
 fn database(tenant: &Tenant) -> contract::TenantDatabase {
     contract::TenantDatabase {
-        server: server(tenant),
+        server: server(Subject::Tenant(tenant)),
         slug: tenant.slug.to_string(),
         database: tenant.database.to_string(),
         marker: tenant.marker.clone(),
     }
 }
 
-fn roles(tenant: &Tenant) -> contract::Roles {
+/// The roles that own databases.
+pub fn roles(subject: Subject<'_>) -> contract::Roles {
     contract::Roles {
-        application_role: tenant.release.database_role.clone(),
-        maintenance_role: tenant.server.maintenance_role.clone(),
+        application_role: subject.release().database_role.clone(),
+        maintenance_role: subject.server().maintenance_role.clone(),
     }
 }
 
-fn server(tenant: &Tenant) -> contract::Server {
-    let ssl_mode = match tenant.server.ssl_mode {
+/// How a Job reaches the database server.
+pub fn server(subject: Subject<'_>) -> contract::Server {
+    let server = subject.server();
+    let ssl_mode = match server.ssl_mode {
         SslMode::Disable => "disable",
         SslMode::Require => "require",
         SslMode::VerifyCa => "verify-ca",
         SslMode::VerifyFull => "verify-full",
     };
     contract::Server {
-        database_host: tenant.server.host.clone(),
-        database_port: tenant.server.port,
+        database_host: server.host.clone(),
+        database_port: server.port,
         database_ssl_mode: ssl_mode.to_owned(),
     }
 }

@@ -33,8 +33,15 @@ pub const FAILED: u8 = 1;
 /// Exit code: there was nothing to run, since a file or an argument is wrong.
 pub const BAD_INPUT: u8 = 2;
 
-const DEFINITIONS: [&str; 1] = [include_str!("../../package/planaclient/definition.yaml")];
-const COMPOSITION: &str = include_str!("../../package/planaclient/composition.yaml");
+const DEFINITIONS: [&str; 2] = [
+    include_str!("../../package/planaclient/definition.yaml"),
+    include_str!("../../package/templatesnapshot/definition.yaml"),
+];
+/// The Compositions; the first counts for a kind that has none.
+const COMPOSITIONS: [&str; 2] = [
+    include_str!("../../package/planaclient/composition.yaml"),
+    include_str!("../../package/templatesnapshot/composition.yaml"),
+];
 
 /// The arguments of `function-odoo render`.
 #[derive(Args, Clone, Debug, Default)]
@@ -159,7 +166,10 @@ fn places(fields: &[(String, usize)]) -> String {
 
 /// Runs the function over the files and returns what is to be printed.
 pub fn run(arguments: &RenderArguments) -> Result<String, RenderError> {
-    let pipeline = Pipeline::shipped()?;
+    // What is wrong with the file is told when it is read for good.
+    let composite = files::read_one(&arguments.composite, &mut Vec::new());
+    let kind = composite.map(|document| simulate::kind(&document.value).to_owned());
+    let pipeline = Pipeline::shipped(&kind.unwrap_or_default())?;
     let now = match &arguments.now {
         Some(text) => text.parse().map_err(|source| RenderError::Time {
             text: text.clone(),
@@ -194,13 +204,16 @@ pub fn render(
 }
 
 impl Pipeline {
-    /// What this program's own package has.
-    pub fn shipped() -> Result<Self, RenderError> {
+    /// What this program's own package has for a kind.
+    pub fn shipped(kind: &str) -> Result<Self, RenderError> {
         let read = |text: &str| document::read(text).map_err(|error| RenderError::Package(error.to_string()));
-        let composition = read(COMPOSITION)?;
+        let compositions: Vec<Value> = COMPOSITIONS.into_iter().map(read).collect::<Result<_, _>>()?;
+        let is_of_kind =
+            |composition: &&Value| simulate::text(composition, &["spec", "compositeTypeRef", "kind"]) == kind;
+        let composition = compositions.iter().find(is_of_kind).unwrap_or(&compositions[0]);
         let step = &composition["spec"]["pipeline"][0];
         Ok(Self {
-            composition: simulate::name(&composition).to_owned(),
+            composition: simulate::name(composition).to_owned(),
             step: simulate::text(step, &["step"]).to_owned(),
             input: step.get("input").cloned(),
             definitions: DEFINITIONS

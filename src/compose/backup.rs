@@ -8,7 +8,7 @@ use k8s_openapi::{
 use crate::{
     blueprint::labels::labels,
     plan::{BackupPlan, COPIED_SECRETS, backup_name},
-    tenant::Tenant,
+    tenant::{Subject, Tenant},
 };
 
 /// A night that was missed by less is made up for. Without a limit Kubernetes stops after 100 missed starts.
@@ -22,7 +22,7 @@ const SUCCESSFUL_JOBS: i32 = 3;
 pub fn compose(tenant: &Tenant, plan: &BackupPlan) -> CronJob {
     let copied: Vec<_> = plan.copied.iter().map(|purpose| purpose.as_str()).collect();
     let annotations = [(COPIED_SECRETS.to_owned(), copied.join(","))].into();
-    let labels = labels(&tenant.slug, "backup");
+    let labels = labels(Subject::Tenant(tenant), "backup");
     CronJob {
         metadata: ObjectMeta {
             name: Some(backup_name(&tenant.slug)),

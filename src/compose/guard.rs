@@ -9,7 +9,7 @@ use crate::{
     api::{API_VERSION, plana_client::KIND},
     blueprint::labels::labels,
     plan::{GuardMode, GuardPlan},
-    tenant::Tenant,
+    tenant::{Subject, Tenant},
 };
 
 /// A `ClusterUsage`. Its name is Crossplane's, so that it can be nobody else's.
@@ -61,7 +61,7 @@ pub fn compose(tenant: &Tenant, guard: GuardPlan) -> ClusterUsage {
         api_version: "protection.crossplane.io/v1beta1",
         kind: "ClusterUsage",
         metadata: Metadata {
-            labels: labels(&tenant.slug, "guard"),
+            labels: labels(Subject::Tenant(tenant), "guard"),
             ..Metadata::default()
         },
         spec: ClusterUsageSpec {

@@ -12,7 +12,7 @@ use super::Metadata;
 use crate::{
     blueprint::labels::labels,
     defaults,
-    tenant::{ParentReference, Release, Tenant},
+    tenant::{ParentReference, Release, Subject, Tenant},
 };
 
 /// Paths of Odoo's database manager and of the RPC service behind it (17 to 19).
@@ -119,7 +119,7 @@ pub fn compose(tenant: &Tenant, release: &Release) -> HttpRoute {
         metadata: Metadata {
             name: Some(tenant.slug.to_string()),
             namespace: Some(release.namespace.clone()),
-            labels: labels(&tenant.slug, "route"),
+            labels: labels(Subject::Tenant(tenant), "route"),
             ..Metadata::default()
         },
         spec: HttpRouteSpec {

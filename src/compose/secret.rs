@@ -1,9 +1,9 @@
-//! The tenant's copy of a Secret of the platform. Its values are handed on undecoded.
+//! A tenant's or a template's copy of a Secret of the platform. Its values are handed on undecoded.
 
 use serde::Serialize;
 
 use super::Metadata;
-use crate::{blueprint::labels::labels, function::wire::RawValue, plan::SecretCopy, tenant::Tenant};
+use crate::{blueprint::labels::labels, function::wire::RawValue, plan::SecretCopy, tenant::Subject};
 
 /// A Secret whose data is not decoded.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,14 +18,14 @@ pub struct SecretObject {
 }
 
 /// The copy of a Secret.
-pub fn compose(tenant: &Tenant, copy: &SecretCopy) -> SecretObject {
+pub fn compose(subject: Subject<'_>, copy: &SecretCopy) -> SecretObject {
     SecretObject {
         api_version: "v1",
         kind: "Secret",
         metadata: Metadata {
             name: Some(copy.name.clone()),
             namespace: Some(copy.namespace.clone()),
-            labels: labels(&tenant.slug, "credentials"),
+            labels: labels(subject, "credentials"),
             ..Metadata::default()
         },
         r#type: copy.r#type.clone(),

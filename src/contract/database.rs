@@ -185,9 +185,34 @@ pub struct TenantSmoke {
     pub odoo_version: u32,
 }
 
+const TEMPLATE_BUILD: &str = "\
+What it does, phase by phase:
+  lock     one run per template; a second one is told who works on it
+  gate     looks at roles, databases, files and Odoo's version, and refuses what is not this template's
+  clean    drops what killed runs have left
+  create   an empty database named TEMPLATE~BUILD, which no pool can see
+  install  odoo -i MODULES, listened to: its exit code is 0 for most ways of failing
+  strip    removes passwords, second factors and API keys
+  prove    states and versions of all modules, a file for each attachment
+  seal     nobody can connect any more, everybody with CREATEDB can clone
+  files    adds the files to those of the template; both generations are there
+  swap     gives it the template's name, in one transaction: clones never see a gap
+  drop     drops the old template, and files that no clone can need any more
+A template that has this revision and these modules is left as it is, after a look at its files.
+
+Odoo:
+  Runs as `odoo` or `odoo-bin` of the PATH (ODOO_JOB_ODOO names another), with the settings of the image's
+  configuration file (ODOO_RC, /etc/odoo/odoo.conf) that find modules, and none that serve or log.
+
+When it fails:
+  The old template goes on serving. GiveUp: WrongOdoo, ModuleUnknown, ModuleMissing, OdooFailed: correct the image
+  or the list of modules. Retry: DiskFull, ServerLost, Busy. Refused: ForeignDatabase, ForeignFilestore: what has the
+  template's name belongs to somebody else; the message says to whom.";
+
 /// Build a template database that tenants are cloned from, and swap it in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Args)]
 #[serde(rename_all = "kebab-case")]
+#[command(after_long_help = TEMPLATE_BUILD)]
 pub struct TemplateBuild {
     /// How the server is reached.
     #[command(flatten)]
@@ -220,9 +245,19 @@ pub struct TemplateBuild {
     pub data_directory: String,
 }
 
+const TEMPLATE_REMOVE: &str = "\
+What it does, phase by phase:
+  lock, gate   as template-build
+  retire       takes the template's name away, so that no clone can begin
+  remove       its files, then its databases and what killed builds have left
+  prove        nothing is left
+Tenants that were cloned before keep their data; those whose tenant-init has not copied the files yet would lack them,
+so remove a template only when no tenant is being made from it. Removing nothing is done, too.";
+
 /// Remove a template database and its filestore.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Args)]
 #[serde(rename_all = "kebab-case")]
+#[command(after_long_help = TEMPLATE_REMOVE)]
 pub struct TemplateRemove {
     /// How the server is reached.
     #[command(flatten)]

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes that a kubelet keeps of a container's termination message.
 pub const RESULT_MAXIMUM_BYTES: usize = 4096;
+/// How many of those who could not be invited are named in a result that is too long. A Matrix id has up to 255 bytes.
+const NOT_INVITED_SHOWN: usize = 10;
 
 /// How odoo-job ends. The Jobs' podFailurePolicy knows these codes; they are from `sysexits.h` where one fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,6 +201,9 @@ pub struct RoomReport {
     pub alias: String,
     /// Whether it was there before.
     pub existed: bool,
+    /// Who could not be invited, as Matrix id or mail address; somebody has to do it by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_invited: Vec<String>,
 }
 
 /// A notice that was taken.
@@ -282,6 +287,10 @@ impl JobResult {
             // The digest still tells a change of any of them.
             template.modules.clear();
         }
+        if let Some(Report::Room(room)) = &mut shorter.report {
+            // The log names all of them.
+            room.not_invited.truncate(NOT_INVITED_SHOWN);
+        }
         if let Some(message) = &mut shorter.message {
             let excess = text(&Self {
                 message: Some(String::new()),
@@ -335,6 +344,28 @@ mod tests {
         let result = failed("base is not installed".to_owned());
         assert_eq!(JobResult::parse(&result.to_message()), Some(result));
         assert_eq!(JobResult::parse("thread 'main' panicked"), None);
+    }
+
+    #[test]
+    fn a_long_list_of_people_is_cut() {
+        let people = |count| {
+            let mut result = failed(String::new());
+            result.report = Some(Report::Room(RoomReport {
+                room_id: "!room:x.org".to_owned(),
+                not_invited: (0..count)
+                    .map(|number| format!("@person-{number}:x.org"))
+                    .collect(),
+                ..RoomReport::default()
+            }));
+            let text = result.to_message();
+            assert!(text.len() <= RESULT_MAXIMUM_BYTES, "{}", text.len());
+            match JobResult::parse(&text).expect("it is still JSON").report {
+                Some(Report::Room(room)) => room.not_invited.len(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(people(50), 50);
+        assert_eq!(people(1000), NOT_INVITED_SHOWN);
     }
 
     #[test]

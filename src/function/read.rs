@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
@@ -19,12 +19,7 @@ use super::{
     wire::{self, ReadError},
 };
 use crate::{
-    api::{
-        API_VERSION,
-        check::{self, Problem},
-        plana_client::{KIND, PlanaClientSpec, PlanaClientStatus},
-        platform::Platform,
-    },
+    api::{API_VERSION, check::Problem, plana_client, platform::Platform, template_snapshot},
     observed::{Observed, object::Condition, object::Metadata},
     tenant::{Identity, Living, resolve::parse_major},
 };
@@ -34,18 +29,25 @@ pub const NOW_CONTEXT_KEY: &str = "odoo.fn.planapulse.com/now";
 /// What Crossplane's webhook leaves on an object whose deletion it refused because of a usage (2.x).
 const DELETION_ATTEMPT: &str = "usage.crossplane.io/deletion-attempt-with-policy";
 
-/// A request, read.
-pub struct Request {
+/// A kind of composite resource that we serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `PLANAClient`.
+    PlanaClient,
+    /// `TemplateSnapshot`.
+    TemplateSnapshot,
+}
+
+/// A request about a composite resource whose kind has this spec and this status, read.
+pub struct Request<Spec, Status> {
     /// The composite resource apart from its spec.
     pub identity: Identity,
     /// What is wanted.
-    pub spec: PlanaClientSpec,
+    pub spec: Spec,
     /// The platform.
     pub platform: Arc<Platform>,
     /// What there is.
-    pub observed: Observed,
-    /// What the tenant already has, and so keeps.
-    pub living: Living,
+    pub observed: Observed<Status>,
     /// The time of the call.
     pub now: Timestamp,
 }
@@ -63,8 +65,8 @@ pub struct Head {
 }
 
 #[derive(Deserialize)]
-struct Spec {
-    spec: PlanaClientSpec,
+struct WithSpec<Spec> {
+    spec: Spec,
 }
 
 /// The spec as it came.
@@ -74,10 +76,9 @@ struct RawSpec {
     spec: Option<Value>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Status {
-    status: Option<PlanaClientStatus>,
+#[derive(Deserialize)]
+struct WithStatus<Status> {
+    status: Option<Status>,
 }
 
 #[derive(Default, Deserialize)]
@@ -99,19 +100,28 @@ struct Context {
     now: Option<String>,
 }
 
-/// Reads a request.
-pub fn read(request: &RunFunctionRequest, now: Timestamp) -> Result<Request, Vec<Problem>> {
+/// The kind that a request is about.
+pub fn kind(request: &RunFunctionRequest) -> Result<Kind, Vec<Problem>> {
+    head(composite(request)).map(|(kind, _)| kind)
+}
+
+/// Reads a request; `check` says everything that is wrong with a spec that cannot be read.
+pub fn read<Spec: DeserializeOwned, Status: DeserializeOwned + Default>(
+    request: &RunFunctionRequest,
+    now: Timestamp,
+    check: fn(&Value) -> Vec<Problem>,
+) -> Result<Request<Spec, Status>, Vec<Problem>> {
     let composite = composite(request);
-    let head = head(composite)?;
+    let (_, head) = head(composite)?;
     let mut problems = Vec::new();
     let mut keep = |found: Vec<Problem>| problems.extend(found);
-    let spec = spec(composite).map_err(&mut keep).ok();
+    let spec = spec(composite, check).map_err(&mut keep).ok();
     let platform = platform::platform(request.input.as_ref()).map_err(&mut keep).ok();
     let now = time(request.context.as_ref(), now).map_err(&mut keep).ok();
     let status = status(composite).map_err(&mut keep).ok();
     let none = BTreeMap::new();
     let resources = request.observed.as_ref().map_or(&none, |state| &state.resources);
-    let observed = observation::observed(resources).map_err(&mut keep).ok();
+    let observed = observation::observed::<Status>(resources).map_err(&mut keep).ok();
     let required = observation::required(request).map_err(&mut keep).ok();
     let (Some(spec), Some(platform), Some(now), Some(status), Some(observed), Some(required)) =
         (spec, platform, now, status, observed, required)
@@ -132,7 +142,6 @@ pub fn read(request: &RunFunctionRequest, now: Timestamp) -> Result<Request, Vec
         uid: head.metadata.uid,
     };
     Ok(Request {
-        living: living(&observed),
         identity,
         spec,
         platform,
@@ -160,28 +169,40 @@ pub fn conditions_for_refusal(request: &RunFunctionRequest) -> BTreeMap<String, 
     conditions(composite(request))
 }
 
-fn head(composite: &[u8]) -> Result<Head, Vec<Problem>> {
+fn head(composite: &[u8]) -> Result<(Kind, Head), Vec<Problem>> {
     if composite.is_empty() {
         let message = "cannot be left out: every call is about a composite resource";
         return Err(vec![Problem::new("observed.composite", message)]);
     }
     let head: Head = wire::read(composite).map_err(unreadable("observed.composite"))?;
-    let wrong: Vec<_> = [
-        ("apiVersion", &head.api_version, API_VERSION),
-        ("kind", &head.kind, KIND),
-    ]
-    .into_iter()
-    .filter(|(_, given, served)| given != served)
-    .map(|(path, given, served)| Problem::cannot_be(path, given, &format!("{served:?}")))
-    .collect();
-    if wrong.is_empty() { Ok(head) } else { Err(wrong) }
+    let mut wrong = Vec::new();
+    if head.api_version != API_VERSION {
+        let expected = format!("{API_VERSION:?}");
+        wrong.push(Problem::cannot_be("apiVersion", &head.api_version, &expected));
+    }
+    let kind = match head.kind.as_str() {
+        plana_client::KIND => Some(Kind::PlanaClient),
+        template_snapshot::KIND => Some(Kind::TemplateSnapshot),
+        other => {
+            let expected = format!("{:?} or {:?}", plana_client::KIND, template_snapshot::KIND);
+            wrong.push(Problem::cannot_be("kind", other, &expected));
+            None
+        }
+    };
+    match kind {
+        Some(kind) if wrong.is_empty() => Ok((kind, head)),
+        Some(_) | None => Err(wrong),
+    }
 }
 
 /// The API server has checked the spec against its schema; what a preview gives has not been checked. So the whole is
 /// only looked at when the typed read fails: then every problem is told, not only the first.
-fn spec(composite: &[u8]) -> Result<PlanaClientSpec, Vec<Problem>> {
-    let error = match wire::read::<Spec>(composite) {
-        Ok(Spec { spec }) => return Ok(spec),
+fn spec<Spec: DeserializeOwned>(
+    composite: &[u8],
+    check: fn(&Value) -> Vec<Problem>,
+) -> Result<Spec, Vec<Problem>> {
+    let error = match wire::read::<WithSpec<Spec>>(composite) {
+        Ok(WithSpec { spec }) => return Ok(spec),
         Err(error) => error,
     };
     let RawSpec { spec } = wire::read(composite).map_err(unreadable("spec"))?;
@@ -191,7 +212,7 @@ fn spec(composite: &[u8]) -> Result<PlanaClientSpec, Vec<Problem>> {
             "cannot be left out: it says what is wanted",
         )]);
     };
-    let mut problems = check::plana_client_problems(&spec);
+    let mut problems = check(&spec);
     // What a tree does not show any more, such as a field that was there twice.
     let unreadable = unreadable("spec")(error);
     let is_new = |found: &Problem| problems.iter().all(|problem| problem.path != found.path);
@@ -209,8 +230,8 @@ fn time(context: Option<&Bytes>, now: Timestamp) -> Result<Timestamp, Vec<Proble
     text.parse().map_err(|_| vec![wrong()])
 }
 
-fn status(composite: &[u8]) -> Result<PlanaClientStatus, Vec<Problem>> {
-    let Status { status } = wire::read(composite).map_err(unreadable("status"))?;
+fn status<Status: DeserializeOwned + Default>(composite: &[u8]) -> Result<Status, Vec<Problem>> {
+    let WithStatus { status } = wire::read(composite).map_err(unreadable("status"))?;
     Ok(status.unwrap_or_default())
 }
 
@@ -225,7 +246,7 @@ fn conditions(composite: &[u8]) -> BTreeMap<String, Condition> {
 
 /// The major of a tenant's database is in its status; should that be lost, it is in the name of its template, and at
 /// last in the oldest of its routes.
-fn living(observed: &Observed) -> Living {
+pub fn living(observed: &Observed) -> Living {
     let recorded = observed.status.odoo_version.as_deref().and_then(parse_major);
     let template = observed
         .database

@@ -10,21 +10,17 @@ use serde::Serialize;
 
 use super::{
     proto::v1::{
-        Condition, Ready, Requirements, ResourceSelector, ResponseMeta, Result as Outcome,
+        Condition, MatchLabels, Ready, Requirements, ResourceSelector, ResponseMeta, Result as Outcome,
         RunFunctionRequest, RunFunctionResponse, SchemaSelector, Severity, Status, Target,
         resource_selector::Match,
     },
     wire::{self, ReadError, WriteError},
 };
 use crate::{
-    api::{
-        API_VERSION,
-        check::Problem,
-        plana_client::{KIND, PlanaClientStatus},
-    },
+    api::{API_VERSION, check::Problem},
     compose::Composed,
     observed::object::Condition as ObservedCondition,
-    plan::{ConditionState, ConditionType, Plan, Questions},
+    plan::{ConditionState, ConditionType, Questions},
     status::Event,
 };
 
@@ -47,10 +43,30 @@ pub enum ResponseError {
 /// The composite resource as a function may write it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Composite<'a> {
+struct Composite<'a, Status> {
     api_version: &'static str,
     kind: &'static str,
-    status: &'a PlanaClientStatus,
+    status: &'a Status,
+}
+
+/// What the core decided about a composite resource.
+pub struct Answer<'a, Status> {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its status.
+    pub status: &'a Status,
+    /// Whether it is usable.
+    pub ready: bool,
+    /// Its conditions.
+    pub conditions: &'a BTreeMap<ConditionType, ConditionState>,
+    /// Its composed resources.
+    pub composed: &'a Composed,
+    /// What changed.
+    pub events: Vec<Event>,
+    /// What we need to know.
+    pub questions: &'a Questions,
+    /// Seconds after which to ask again.
+    pub ttl_seconds: i64,
 }
 
 /// A Job with its pod, the largest object that we compose, has about as many; growing to that would copy it ten times.
@@ -60,13 +76,20 @@ const OBJECT_BYTES: usize = 4096;
 const REFUSED: &str = "InvalidInput";
 
 /// The response of a call that went well.
-pub fn write(
+pub fn write<Status: Serialize>(
     request: &RunFunctionRequest,
-    plan: &Plan,
-    composed: &Composed,
-    status: &PlanaClientStatus,
-    events: Vec<Event>,
+    answer: Answer<'_, Status>,
 ) -> Result<RunFunctionResponse, ResponseError> {
+    let Answer {
+        kind,
+        status,
+        ready: is_ready,
+        conditions,
+        composed,
+        events,
+        questions,
+        ttl_seconds,
+    } = answer;
     let mut resources = BTreeMap::new();
     for (name, desired) in composed {
         let name = name.to_string();
@@ -79,7 +102,7 @@ pub fn write(
     }
     let composite = wire::write(&Composite {
         api_version: API_VERSION,
-        kind: KIND,
+        kind,
         status,
     })
     .map_err(|source| ResponseError::Write {
@@ -87,19 +110,18 @@ pub fn write(
         source,
     })?;
     let foreign = request.desired.as_deref().unwrap_or_default();
-    let desired = wire::state::merge(foreign, Some((&composite, ready(plan.ready))), &resources)
+    let desired = wire::state::merge(foreign, Some((&composite, ready(is_ready))), &resources)
         .map_err(ResponseError::Foreign)?;
     Ok(RunFunctionResponse {
-        meta: Some(meta(request, Some(plan.ttl_seconds))),
+        meta: Some(meta(request, Some(ttl_seconds))),
         desired: Some(desired.into()),
         context: request.context.clone(),
         results: events.into_iter().map(result).collect(),
-        conditions: plan
-            .conditions
+        conditions: conditions
             .iter()
             .map(|(r#type, state)| condition(*r#type, state))
             .collect(),
-        requirements: requirements(&plan.questions),
+        requirements: requirements(questions),
         output: None,
     })
 }
@@ -111,9 +133,8 @@ pub fn refuse(
     problems: &[Problem],
     conditions: &BTreeMap<String, ObservedCondition>,
 ) -> RunFunctionResponse {
-    let ours = ConditionType::ALL
-        .iter()
-        .filter_map(|r#type| conditions.get(r#type.as_str()));
+    let known = ConditionType::OF_TENANT.iter().chain(&ConditionType::OF_TEMPLATE);
+    let ours = known.filter_map(|r#type| conditions.get(r#type.as_str()));
     RunFunctionResponse {
         meta: Some(meta(request, None)),
         desired: request.desired.clone(),
@@ -203,19 +224,26 @@ fn repeated(observed: &ObservedCondition) -> Condition {
 
 /// No message when nothing is asked: cores before 2.4 take an empty one as a reason to call again.
 fn requirements(questions: &Questions) -> Option<Requirements> {
-    let resources: BTreeMap<_, _> = questions
-        .objects
-        .iter()
-        .map(|(key, question)| {
-            let selector = ResourceSelector {
-                api_version: question.api_version.to_owned(),
-                kind: question.kind.to_owned(),
-                namespace: question.namespace.clone(),
-                r#match: Some(Match::MatchName(question.name.clone())),
-            };
-            (key.clone(), selector)
-        })
-        .collect();
+    let by_name = questions.objects.iter().map(|(key, question)| {
+        let selector = ResourceSelector {
+            api_version: question.api_version.to_owned(),
+            kind: question.kind.to_owned(),
+            namespace: question.namespace.clone(),
+            r#match: Some(Match::MatchName(question.name.clone())),
+        };
+        (key.clone(), selector)
+    });
+    let by_labels = questions.lists.iter().map(|(key, question)| {
+        let labels = question.labels.clone();
+        let selector = ResourceSelector {
+            api_version: question.api_version.to_owned(),
+            kind: question.kind.to_owned(),
+            namespace: Some(question.namespace.clone()),
+            r#match: Some(Match::MatchLabels(MatchLabels { labels })),
+        };
+        (key.clone(), selector)
+    });
+    let resources: BTreeMap<_, _> = by_name.chain(by_labels).collect();
     let schemas: BTreeMap<_, _> = questions
         .kinds
         .iter()

@@ -1,13 +1,32 @@
-//! The one HTTP client of the Jobs.
+//! HTTP as the Jobs speak it.
 //!
-//! In: nothing but the authorities of [`super::tls`] and the environment's proxies. Out: a client that knows its limits: it
-//! connects within seconds, gives up on a peer that went silent, and follows no redirect, since a POST that is
-//! redirected becomes a GET and would count as done.
+//! In: requests. Out: whole answers, or a failure that names the system, the address and the way out. There is one
+//! [`client`], which knows its limits: it connects within seconds, gives up on a peer that went silent, and follows no
+//! redirect, since a POST that is redirected becomes a GET and would count as done. A [`Peer`] is a system that is asked
+//! with [`Patience`]: what may pass is tried again, what does not is told at once.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | `address` | URLs that are asked: checked, and shown without what may be secret |
+//! | `patience` | how often and how long something is tried |
+//! | `peer` | a system that is asked, and what its answers mean |
+//! | `answer` | a whole answer |
+
+mod address;
+mod answer;
+mod patience;
+mod peer;
 
 use std::time::Duration;
 
 use reqwest::{Client, redirect};
 
+pub use self::{
+    address::{address, secrets_of, shown, with_path},
+    answer::Answer,
+    patience::{Patience, Trouble},
+    peer::{Peer, is_refused_certificate, secret_header},
+};
 use super::{
     failure::{Attempted, Failure},
     tls,
@@ -17,7 +36,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A peer that says nothing for so long is gone; a long transfer that goes on is none of it.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 /// While the body of a request is sent, the peer says nothing: a part of an upload over a slow line takes its time.
-const UPLOAD_TIMEOUT: Duration = Duration::from_mins(5);
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// A client. Make one for a command; clones share its connections.

@@ -14,27 +14,25 @@ mod log;
 mod proof;
 mod run;
 
-use std::{collections::BTreeMap, fs, io};
+use std::collections::BTreeMap;
 
-use tokio_postgres::GenericClient;
 use tracing::info;
 
+pub use self::gate::check_roles;
 use self::{
     gate::Content,
     run::{Odoo, Place},
 };
-pub use self::{gate::check_roles, run::PROGRAM_VARIABLE};
 use super::{
     attempt::Attempt,
     failure::{Attempted, Failure},
-    filestore::Filestore,
     postgres::{Client, Login},
 };
 use crate::contract::Roles;
 
 /// Installs modules into an empty database that belongs to the maintenance role, and proves it. One that has them
-/// already is only proven. What a run of ours left unfinished (the database's marker says `claimed`) is thrown away,
-/// with its files: Odoo cannot go on from there.
+/// already is only proven. What a run of ours left unfinished (the database's marker says `claimed`) is thrown away: Odoo
+/// cannot go on from there.
 pub async fn install(
     attempt: &Attempt,
     login: &Login,
@@ -45,21 +43,19 @@ pub async fn install(
     data_directory: &str,
 ) -> Attempted<BTreeMap<String, String>> {
     check_names(database, modules)?;
-    let filestore = Filestore::new(data_directory, database)?;
     let odoo = Odoo::find(attempt, odoo_version).await?;
     let mut client = login.connect_to(database).await?;
     gate::check_roles(&*client, roles).await?;
     gate::check_dark(&client, roles).await?;
-    match gate::content(&client).await? {
+    match gate::content(&client, odoo_version, modules).await? {
         Content::Empty => {}
         Content::Installed => {
             info!(database, "Odoo is installed already");
             return prove(&client, odoo_version, modules).await;
         }
-        Content::Unfinished => {
-            gate::empty(&mut client).await?;
-            remove_files(&filestore)?;
-        }
+        // Files that the killed run has written stay: they are named after their content and in nobody's way, and
+        // whoever deletes here would have to know whose directory it was before.
+        Content::Unfinished => gate::empty(&mut client).await?,
     }
     gate::prepare(&mut client, roles).await?;
     client.close().await;
@@ -74,9 +70,9 @@ pub async fn install(
     prove(&client, odoo_version, modules).await
 }
 
-/// The installed modules of a database and their versions; none when Odoo never was there.
-pub async fn installed_modules(client: &impl GenericClient) -> Attempted<BTreeMap<String, String>> {
-    Ok(proof::installed(&proof::rows(client).await?))
+/// Refuses an image without Odoo, or with one of another major.
+pub async fn check_version(attempt: &Attempt, odoo_version: u32) -> Attempted<()> {
+    Odoo::find(attempt, odoo_version).await.map(drop)
 }
 
 /// Proves that these modules are installed, that nothing is half done, and that everything is of this major.
@@ -109,16 +105,6 @@ pub fn check_names(database: &str, modules: &[String]) -> Attempted<()> {
         )),
         None if modules.is_empty() => Err(Failure::give_up("ModuleUnknown", "there is no module to install")),
         None => Ok(()),
-    }
-}
-
-fn remove_files(filestore: &Filestore) -> Attempted<()> {
-    match fs::remove_dir_all(filestore.path()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::retry(
-            "FilestoreUnwritable",
-            format!("cannot remove {}: {error}", filestore.path().display()),
-        )),
-        _ => Ok(()),
     }
 }
 

@@ -14,9 +14,9 @@ mod tools;
 
 pub use self::{
     authority_file::AuthorityFile,
-    connect::{Client, Login, Missing},
+    connect::{Client, Login},
     ddl::{change, check_name, one_text, query_error},
     lock::{LockMode, TenantLock},
-    marker::{Marker, MarkerState, Purpose},
-    tools::{TooOld, Tool, find_tool, major, quote_for_connection},
+    marker::{COMMENT, Marker, MarkerState, Purpose},
+    tools::{Tool, find_tool, major, quote_for_connection},
 };

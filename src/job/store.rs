@@ -19,7 +19,7 @@ use object_store::{
     path::Path,
 };
 
-pub use self::upload::{PART_BYTES, Upload, part_bytes};
+pub use self::upload::{Upload, part_bytes};
 use self::{
     connection::{Clock, Connector},
     failure::Place,

@@ -156,9 +156,14 @@ async fn judge(tenancy: &Tenancy<'_>, command: &TenantInit, facts: DatabaseFacts
         is_empty: is_empty(&*inside).await?,
         template_subject: comment.map(|marker| marker.subject).or_else(of_name),
     };
-    let standing = standing::standing(command, &seen)?;
+    let mut standing = standing::standing(command, &seen)?;
     if standing == Standing::Clone {
         tenancy::base_version(&*inside, command.odoo_version).await?;
+    }
+    let is_known = Record::read(&*inside, &command.tenant.marker).await?.is_some();
+    if standing == Standing::Finished && command.adopt.is_some() && !is_known {
+        // Marked by hand, and never seen by us: its rights and its host are not yet what a tenant's are.
+        standing = Standing::Adoptable;
     }
     inside.close().await;
     Ok(standing)

@@ -97,6 +97,17 @@ impl JobView {
     }
 }
 
+impl JobOutcome {
+    /// Whether its pods may still work.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        match self {
+            Self::Running | Self::Deleting => true,
+            Self::Complete { .. } | Self::Failed(_) => false,
+        }
+    }
+}
+
 fn failure(condition: &Condition) -> JobFailure {
     let Condition { reason, message, .. } = condition.clone();
     let kind = match reason.as_str() {

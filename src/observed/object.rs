@@ -22,10 +22,21 @@ pub struct Metadata {
     pub creation_timestamp: Option<String>,
     /// When somebody asked for its deletion.
     pub deletion_timestamp: Option<String>,
+    /// Labels.
+    pub labels: Labels,
     /// Annotations.
     pub annotations: BTreeMap<String, String>,
     /// Owners.
     pub owner_references: Vec<OwnerReference>,
+}
+
+/// The one label that a decision needs; every object has others, which are passed over.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Labels {
+    /// [`crate::names::HEAVY_LABEL`].
+    #[serde(rename = "planapulse.com/heavy")]
+    pub heavy: Option<String>,
 }
 
 /// An owner.
@@ -117,6 +128,26 @@ pub struct GuardViewSpec {
     pub replay_deletion: bool,
 }
 
+/// A `TemplateSnapshot`, as one who wants to clone its template sees it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct SnapshotView {
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// Its status.
+    pub status: SnapshotViewStatus,
+}
+
+/// The status of a `TemplateSnapshot`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct SnapshotViewStatus {
+    /// Its conditions.
+    pub conditions: Vec<Condition>,
+    /// The template database.
+    pub database: Option<String>,
+}
+
 fn opaque() -> String {
     "Opaque".to_owned()
 }
@@ -141,4 +172,21 @@ impl Condition {
 #[must_use]
 pub fn find<'a>(conditions: &'a [Condition], r#type: &str) -> Option<&'a Condition> {
     conditions.iter().find(|condition| condition.r#type == r#type)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::names::HEAVY_LABEL;
+
+    #[test]
+    fn the_label_of_heavy_jobs_is_read_among_others() {
+        let metadata = |label: &str| -> Metadata {
+            serde_json::from_value(json!({"labels": {"a": "b", label: "true"}})).expect("it is metadata")
+        };
+        assert_eq!(metadata(HEAVY_LABEL).labels.heavy.as_deref(), Some("true"));
+        assert_eq!(metadata("other").labels.heavy, None);
+    }
 }

@@ -3,11 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::JobSpec;
 
-use super::{ConditionState, Question, Questions, WaitingOn, steps::Context};
+use super::{ConditionState, Question, Questions, WaitingOn, secrets::Secrets};
 use crate::{
     blueprint, defaults,
     names::{CRON_JOB_NAME_MAXIMUM_BYTES, SecretPurpose, Slug, shorten},
-    observed::BackupView,
+    observed::{BackupView, Observed},
+    tenant::Tenant,
 };
 
 /// The backups as they are to be.
@@ -40,16 +41,12 @@ pub fn name(slug: &Slug) -> String {
 
 /// Plans the backups; they may begin once `gate` is open.
 pub fn plan(
-    context: &Context<'_>,
+    (tenant, observed): (&Tenant, &Observed),
+    secrets: &Secrets,
     gate: Result<(), WaitingOn>,
     questions: &mut Questions,
     now: Timestamp,
 ) -> BackupDecision {
-    let Context {
-        tenant,
-        observed,
-        secrets,
-    } = context;
     let plan = || {
         Some(BackupPlan {
             job: blueprint::backup(tenant, &secrets.names),
@@ -77,7 +74,7 @@ pub fn plan(
                 namespace: Some(tenant.backup.namespace.clone()),
                 name: name(&tenant.slug),
             };
-            questions.name_is_free("backup", question, observed, &tenant.uid)
+            questions.name_is_free("backup", question, &observed.required, &tenant.uid)
         });
     match may_come {
         // On its way: it counts once it is seen.

@@ -4,7 +4,7 @@
 //! its object (v0.16). So it may make the database once, and from the moment that the tenant's marker in it is proven
 //! it may only look: a database that is lost is then a condition, never an empty clone under a customer's name.
 
-use super::{Question, Questions, WaitingOn};
+use super::{Question, Questions, WaitingOn, source::Clone};
 use crate::{
     names::Step,
     observed::{DatabaseView, Observed, database::DatabaseState, job::JobOutcome},
@@ -44,6 +44,7 @@ impl Policies {
 pub fn plan(
     tenant: &Tenant,
     observed: &Observed,
+    clone: &Clone,
     questions: &mut Questions,
 ) -> Result<DatabasePlan, WaitingOn> {
     if observed.database.is_none() {
@@ -53,7 +54,8 @@ pub fn plan(
             namespace: None,
             name: tenant.database.to_string(),
         };
-        questions.name_is_free("database", question, observed, &tenant.uid)?;
+        questions.name_is_free("database", question, &observed.required, &tenant.uid)?;
+        clone.may_be_made()?;
     }
     Ok(DatabasePlan {
         policies: policies(tenant, observed),
@@ -103,12 +105,13 @@ pub fn is_released(observed: &Observed) -> Result<(), WaitingOn> {
 pub fn trouble(
     tenant: &Tenant,
     observed: &Observed,
+    clone: &Clone,
     exists: &Result<DatabasePlan, WaitingOn>,
 ) -> Option<WaitingOn> {
     if let Err(waiting) = exists {
         return Some(waiting.clone());
     }
-    let creating = || WaitingOn::DatabaseCreating(tenant.database.to_string());
+    let creating = || clone.creating(tenant);
     match observed.database.as_ref().map(DatabaseView::state) {
         None | Some(DatabaseState::Creating) => Some(creating()),
         Some(DatabaseState::Stuck(trouble)) => Some(WaitingOn::Database(trouble)),

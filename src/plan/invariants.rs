@@ -3,10 +3,12 @@
 //! In: a plan and what it was made from. Out: every rule that it breaks, in words. Checked in debug builds on every
 //! plan, and by the tests on every plan of every life.
 
-use super::{JobPlan, Plan, Policies};
+use super::{Built, JobPlan, Plan, Policies, TemplatePlan, template};
 use crate::{
+    api::template_snapshot::TemplateSnapshotStatus,
     names::Step,
     observed::{Observed, job::JobOutcome},
+    tenant::Template,
 };
 
 /// The rules that a plan breaks.
@@ -34,7 +36,7 @@ pub fn violations(plan: &Plan, observed: &Observed) -> Vec<String> {
         observed.backup.is_none() || plan.backup.is_some(),
         "a backup schedule that is there stays",
     );
-    for step in Step::ALL {
+    for step in Step::OF_TENANT {
         let recorded = observed.is_recorded(step);
         let jobs = plan.jobs.iter().filter(|job| step_of(job) == step).count();
         check(jobs <= 1, &format!("{} has at most one Job", step.as_str()));
@@ -69,6 +71,35 @@ pub fn violations(plan: &Plan, observed: &Observed) -> Vec<String> {
         plan.backup.is_none() || is_proven || observed.backup.is_some(),
         "no backup before the database is proven",
     );
+    violations
+}
+
+/// The rules that the plan of a template breaks.
+#[must_use]
+pub fn template_violations(
+    template: &Template,
+    plan: &TemplatePlan,
+    observed: &Observed<TemplateSnapshotStatus>,
+) -> Vec<String> {
+    let mut violations = Vec::new();
+    let mut check = |holds: bool, rule: &str| {
+        if !holds {
+            violations.push(rule.to_owned());
+        }
+    };
+    let was_built = template::record(template, observed).is_some();
+    check(plan.jobs.len() <= 1, "a template has at most one Job");
+    check(
+        !was_built || plan.built != Built::Never,
+        "the record of a build stays until there is another",
+    );
+    check(
+        plan.ready == (plan.built != Built::Never),
+        "a template that was built can be cloned, and no other",
+    );
+    let mut running = observed.jobs_of(Step::TemplateBuild);
+    let runs = running.any(|(_, job)| job.outcome() == JobOutcome::Running);
+    check(!runs || plan.jobs.len() == 1, "a running build stays");
     violations
 }
 

@@ -49,6 +49,7 @@ pub struct NoticesPlan {
 
 /// Plans the side effects. The room is made at once; the others once the tenant answers.
 pub fn plan(
+    tenant: &Tenant,
     context: &Context<'_>,
     answers: &Result<(), WaitingOn>,
     questions: &mut Questions,
@@ -63,12 +64,10 @@ pub fn plan(
         } else {
             answers.clone()
         };
-        let gate = gate.and_then(|()| context.secrets.check(&[purpose], &context.tenant.jobs.namespace));
+        let gate = gate.and_then(|()| context.secrets.check(&[purpose], &tenant.jobs.namespace));
         let planned = StepPlan::new(step, context, gate, questions);
-        plan.conditions.push((
-            condition,
-            planned.condition(done, || message(step, context.tenant)),
-        ));
+        plan.conditions
+            .push((condition, planned.condition(done, || message(step, tenant))));
         plan.steps.insert(step, planned);
     }
     plan
@@ -80,6 +79,6 @@ fn message(step: Step, tenant: &Tenant) -> String {
         Step::PortalNotify => "the account portal knows the tenant".to_owned(),
         Step::ErpCallback => "the ERP knows the tenant".to_owned(),
         Step::EventPublish => "client.provisioned is published".to_owned(),
-        Step::TenantInit | Step::TenantSmoke => String::new(),
+        Step::TemplateBuild | Step::TenantInit | Step::TenantSmoke => String::new(),
     }
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::{
     ConditionState, ConditionType, POLLED_TTL_SECONDS, Phase, Plan, Questions, WATCHED_TTL_SECONDS,
-    WaitingOn, backup, database, guard, notices, route, secrets,
+    WaitingOn, backup, database, guard, notices, route, secrets, source,
     steps::{Context, Progress, StepPlan},
 };
 use crate::{
@@ -25,27 +25,24 @@ use crate::{
 pub fn plan(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Plan {
     let mut questions = Questions::default();
     let secrets = secrets::plan(tenant, observed, &mut questions);
-    let context = Context {
-        tenant,
-        observed,
-        secrets: &secrets,
-    };
+    let context = Context::of_tenant(tenant, observed, &secrets);
 
     let guard = guard::plan(tenant, observed);
-    let database = database::plan(tenant, observed, &mut questions);
-    let database_trouble = database::trouble(tenant, observed, &database);
-    let init = init(&context, database_trouble.clone(), &mut questions);
+    let clone = source::look(tenant, observed, &mut questions);
+    let database = database::plan(tenant, observed, &clone, &mut questions);
+    let database_trouble = database::trouble(tenant, observed, &clone, &database);
+    let init = init(tenant, &context, database_trouble.clone(), &mut questions);
     let published = init
         .gate(Step::TenantInit)
         .and_then(|()| database::is_released(observed));
     let routes = route::plan(tenant, observed, published.clone(), &mut questions);
-    let backup = backup::plan(&context, published, &mut questions, now);
+    let backup = backup::plan((tenant, observed), &secrets, published, &mut questions, now);
     let accepted = routes
         .accepted
         .clone()
-        .and_then(|()| secrets.check(&[], &tenant.release.namespace));
+        .and_then(|()| secrets.check(&[SecretPurpose::Database], &tenant.release.namespace));
     let smoke = StepPlan::new(Step::TenantSmoke, &context, accepted, &mut questions);
-    let notices = notices::plan(&context, &smoke.gate(Step::TenantSmoke), &mut questions);
+    let notices = notices::plan(tenant, &context, &smoke.gate(Step::TenantSmoke), &mut questions);
 
     let database_state = database_condition(tenant, database_trouble, &init);
     let mut conditions = BTreeMap::from([
@@ -86,11 +83,16 @@ pub fn plan(tenant: &Tenant, observed: &Observed, now: Timestamp) -> Plan {
     }
 }
 
-fn init(context: &Context<'_>, database: Option<WaitingOn>, questions: &mut Questions) -> StepPlan {
-    let namespace = &context.tenant.release.namespace;
+fn init(
+    tenant: &Tenant,
+    context: &Context<'_>,
+    database: Option<WaitingOn>,
+    questions: &mut Questions,
+) -> StepPlan {
+    let needed = [SecretPurpose::Database, SecretPurpose::Admin];
     let gate = database
         .map_or(Ok(()), Err)
-        .and_then(|()| context.secrets.check(&[SecretPurpose::Database], namespace));
+        .and_then(|()| context.secrets.check(&needed, &tenant.release.namespace));
     StepPlan::new(Step::TenantInit, context, gate, questions)
 }
 
@@ -175,7 +177,8 @@ fn phase(
     }
 }
 
-fn ttl_seconds(conditions: &BTreeMap<ConditionType, ConditionState>) -> i64 {
+/// Seconds after which to ask again.
+pub fn ttl_seconds(conditions: &BTreeMap<ConditionType, ConditionState>) -> i64 {
     let polled = conditions.values().any(|state| match state {
         ConditionState::Holds(..) => false,
         ConditionState::Waits(waiting) => waiting.is_polled(),

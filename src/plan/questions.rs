@@ -6,10 +6,15 @@
 use std::collections::BTreeMap;
 
 use super::{WaitingOn, waiting::TakenName};
-use crate::observed::{Lookup, Observed};
+use crate::{
+    api::{API_VERSION, template_snapshot},
+    observed::{Lookup, Required},
+};
 
 /// The name of the question whether the cluster knows `HTTPRoute`.
 pub const HTTP_ROUTE_KIND: &str = "http-route";
+/// The name of the question whether the cluster knows `TemplateSnapshot`.
+pub const SNAPSHOT_KIND: &str = "template-snapshot";
 
 /// An object or a kind that we ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +29,26 @@ pub struct Question {
     pub name: String,
 }
 
+/// Objects that we ask for by their labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListQuestion {
+    /// `apiVersion`.
+    pub api_version: &'static str,
+    /// `kind`.
+    pub kind: &'static str,
+    /// Namespace.
+    pub namespace: String,
+    /// Labels that they all have.
+    pub labels: BTreeMap<String, String>,
+}
+
 /// All questions of a plan, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Questions {
     /// Objects.
     pub objects: BTreeMap<String, Question>,
+    /// Lists of objects.
+    pub lists: BTreeMap<String, ListQuestion>,
     /// Kinds, as `apiVersion` and `kind`.
     pub kinds: BTreeMap<&'static str, (&'static str, &'static str)>,
 }
@@ -40,7 +60,7 @@ impl Questions {
         &mut self,
         key: &str,
         question: Question,
-        observed: &Observed,
+        required: &Required,
         uid: &str,
     ) -> Result<(), WaitingOn> {
         let Question {
@@ -51,7 +71,7 @@ impl Questions {
         } = &question;
         let (kind, full_name) = (*kind, full_name(namespace.as_deref(), name));
         self.objects.insert(key.to_owned(), question);
-        match observed.required.object(key) {
+        match required.object(key) {
             Lookup::Pending => Err(WaitingOn::LookupPending(format!("the {kind} {full_name}"))),
             Lookup::Absent => Ok(()),
             Lookup::Found(object) => match object.metadata.controller() {
@@ -74,14 +94,22 @@ impl Questions {
     }
 
     /// Asks whether the cluster knows `HTTPRoute`: composing a kind that it does not know would stop everything else.
-    pub fn http_route_is_known(&mut self, observed: &Observed) -> Result<(), WaitingOn> {
+    pub fn http_route_is_known(&mut self, required: &Required) -> Result<(), WaitingOn> {
         self.kinds
             .insert(HTTP_ROUTE_KIND, ("gateway.networking.k8s.io/v1", "HTTPRoute"));
-        match observed.required.kind(HTTP_ROUTE_KIND) {
+        match required.kind(HTTP_ROUTE_KIND) {
             Lookup::Pending => Err(WaitingOn::LookupPending("the kind HTTPRoute".to_owned())),
             Lookup::Absent => Err(WaitingOn::GatewayApiMissing),
             Lookup::Found(()) => Ok(()),
         }
+    }
+
+    /// Asks whether the cluster knows `TemplateSnapshot`: an older package lacks it, and looking for an object of a kind that
+    /// is not known fails the whole call.
+    pub fn snapshot_is_known(&mut self, required: &Required) -> Lookup<()> {
+        self.kinds
+            .insert(SNAPSHOT_KIND, (API_VERSION, template_snapshot::KIND));
+        required.kind(SNAPSHOT_KIND)
     }
 }
 

@@ -74,14 +74,14 @@ fn parent(tenant: &Tenant) -> (&str, &str) {
 }
 
 fn may_come(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> Result<(), WaitingOn> {
-    questions.http_route_is_known(observed)?;
+    questions.http_route_is_known(&observed.required)?;
     let question = Question {
         api_version: "gateway.networking.k8s.io/v1",
         kind: "HTTPRoute",
         namespace: Some(tenant.release.namespace.clone()),
         name: tenant.slug.to_string(),
     };
-    questions.name_is_free("route", question, observed, &tenant.uid)
+    questions.name_is_free("route", question, &observed.required, &tenant.uid)
 }
 
 fn routes(tenant: &Tenant, observed: &Observed, accepted: bool, own: bool) -> BTreeMap<u32, bool> {

@@ -1,15 +1,17 @@
-//! The Secrets of a tenant's Jobs: what they are called where the Jobs run, and which are missing.
+//! The Secrets of the Jobs of a tenant or a template: what they are called where the Jobs run, and which are missing.
 //!
 //! A Job uses the platform's Secret when its namespace has it. Where there is none, the tenant gets a copy of its own:
 //! one copy for all tenants would belong to the first of them, and go when it goes.
+
+use std::collections::BTreeMap;
 
 use super::{Question, Questions, WaitingOn, backup, questions::full_name};
 use crate::{
     blueprint::SecretNames,
     function::wire::RawValue,
     names::{ResourceName, SecretPurpose, Step},
-    observed::{Lookup, Observed, SecretView},
-    tenant::{SecretName, Tenant},
+    observed::{Lookup, Observed, Required, SECRET_QUESTION, SecretView},
+    tenant::{SecretName, Subject, Template, Tenant},
 };
 
 /// A tenant's copy of a Secret.
@@ -29,7 +31,7 @@ pub struct SecretCopy {
     pub ready: bool,
 }
 
-/// The Secrets of a tenant.
+/// The Secrets of a tenant or a template.
 #[derive(Default)]
 pub struct Secrets {
     /// What they are called.
@@ -39,6 +41,9 @@ pub struct Secrets {
     /// What keeps one from being used.
     pub missing: Vec<(SecretPurpose, String, WaitingOn)>,
 }
+
+/// Our copies of Secrets, by purpose and namespace.
+type Copies = BTreeMap<(SecretPurpose, String), SecretView>;
 
 /// A Secret that Jobs in a namespace need.
 struct Need {
@@ -77,8 +82,44 @@ impl Secrets {
 
 /// Finds the Secrets of a tenant.
 pub fn plan(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> Secrets {
+    let found = (&observed.secret_copies, &observed.required);
+    find_all(Subject::Tenant(tenant), needs(tenant, observed), found, questions)
+}
+
+/// Finds the Secrets of a template, which is built as it is to be or not.
+pub fn plan_template(
+    template: &Template,
+    is_fresh: bool,
+    found: (&Copies, &Required),
+    questions: &mut Questions,
+) -> Secrets {
+    let need = |(purpose, source): (_, &SecretName)| Need {
+        purpose,
+        source: source.clone(),
+        namespace: template.release.namespace.clone(),
+        settled: is_fresh,
+    };
+    let pull = template.jobs.pull_secret.as_ref();
+    let needs = [(SecretPurpose::Database, &template.server.secret)]
+        .into_iter()
+        .chain(pull.map(|pull| (SecretPurpose::Pull, pull)));
+    find_all(
+        Subject::Template(template),
+        needs.map(need).collect(),
+        found,
+        questions,
+    )
+}
+
+fn find_all(
+    subject: Subject<'_>,
+    needs: Vec<Need>,
+    found: (&Copies, &Required),
+    questions: &mut Questions,
+) -> Secrets {
+    let (copies, _) = found;
     let mut secrets = Secrets::default();
-    for need in needs(tenant, observed) {
+    for need in needs {
         let Need {
             purpose,
             source,
@@ -86,8 +127,8 @@ pub fn plan(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> 
             ..
         } = &need;
         let key = (*purpose, namespace.clone());
-        let copy_name = format!("{}-{}", tenant.slug, source.name);
-        let name = match find(&need, observed, questions) {
+        let copy_name = format!("{}-{}", subject.prefix(), source.name);
+        let name = match find(&need, found, questions) {
             Source::Plain => source.name.clone(),
             Source::Copy(view) => {
                 secrets.copies.push(SecretCopy {
@@ -96,7 +137,7 @@ pub fn plan(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> 
                     name: copy_name.clone(),
                     r#type: view.r#type,
                     data: view.data,
-                    ready: observed.secret_copies.contains_key(&key),
+                    ready: copies.contains_key(&key),
                 });
                 copy_name
             }
@@ -116,7 +157,7 @@ pub fn plan(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> 
 }
 
 fn needs(tenant: &Tenant, observed: &Observed) -> Vec<Need> {
-    use SecretPurpose::{Database, Erp, Events, Matrix, Portal, Pull, Store};
+    use SecretPurpose::{Admin, Database, Erp, Events, Matrix, Portal, Pull, Store};
     use Step::{ErpCallback, EventPublish, PortalNotify, RoomCreate, TenantInit, TenantSmoke};
     let notices = &tenant.notices;
     let (release, control) = (&tenant.release.namespace, &tenant.jobs.namespace);
@@ -131,12 +172,14 @@ fn needs(tenant: &Tenant, observed: &Observed) -> Vec<Need> {
     let login = Some(&tenant.server.secret);
     let store = Some(&tenant.backup.store_secret);
     let pull = tenant.jobs.pull_secret.as_ref();
+    // Once it is set nobody needs it any more, and a copy of it that stays is one that can be stolen.
+    let admin = tenant.admin_password.as_ref().filter(|_| !done(&[TenantInit]));
     let matrix = notices.matrix.as_ref().map(|matrix| &matrix.secret);
     let portal = notices.portal.as_ref().and_then(|portal| portal.secret.as_ref());
     let erp = notices.erp.as_ref().and_then(|erp| erp.secret.as_ref());
     let events = notices.events.as_ref().and_then(|events| events.secret.as_ref());
     let all = [
-        (Database, login, release, done(&[TenantInit])),
+        (Database, login, release, done(&[TenantInit, TenantSmoke])),
         (Database, login, nightly, scheduled(Database)),
         (Store, store, nightly, scheduled(Store)),
         (Pull, pull, release, done(&[TenantInit, TenantSmoke])),
@@ -146,6 +189,7 @@ fn needs(tenant: &Tenant, observed: &Observed) -> Vec<Need> {
         (Portal, portal, control, done(&[PortalNotify])),
         (Erp, erp, control, done(&[ErpCallback])),
         (Events, events, control, done(&[EventPublish])),
+        (Admin, admin, release, false),
     ];
     let need = |(purpose, source, namespace, settled): (_, Option<&SecretName>, &String, _)| {
         Some(Need {
@@ -168,18 +212,18 @@ fn needs(tenant: &Tenant, observed: &Observed) -> Vec<Need> {
     needs
 }
 
-fn find(need: &Need, observed: &Observed, questions: &mut Questions) -> Source {
+fn find(need: &Need, (copies, required): (&Copies, &Required), questions: &mut Questions) -> Source {
     let Need {
         purpose,
         source,
         namespace,
         settled,
     } = need;
-    let copy = observed.secret_copies.get(&(*purpose, namespace.clone()));
+    let copy = copies.get(&(*purpose, namespace.clone()));
     if *settled && copy.is_none() {
         return Source::Plain;
     }
-    let original = ask(questions, observed, &source.namespace, &source.name);
+    let original = ask(questions, required, &source.namespace, &source.name);
     if let Some(copy) = copy {
         // A copy stays a copy: going back to the platform's Secret would change every Job that names it. It follows
         // its original, and keeps what it has when that is gone.
@@ -188,7 +232,7 @@ fn find(need: &Need, observed: &Observed, questions: &mut Questions) -> Source {
             Lookup::Pending | Lookup::Absent => Source::Copy(copy.clone()),
         };
     }
-    let here = ask(questions, observed, namespace, &source.name);
+    let here = ask(questions, required, namespace, &source.name);
     match (here, original) {
         (Lookup::Found(_), _) => Source::Plain,
         (Lookup::Absent, Lookup::Found(original)) => Source::Copy(original.clone()),
@@ -206,12 +250,12 @@ fn find(need: &Need, observed: &Observed, questions: &mut Questions) -> Source {
 
 fn ask<'a>(
     questions: &mut Questions,
-    observed: &'a Observed,
+    required: &'a Required,
     namespace: &str,
     name: &str,
 ) -> Lookup<&'a SecretView> {
     // A slash is in no name: with a hyphen, `a-b` of `c` would be answered with `b-c` of `a`.
-    let key = format!("secret-{namespace}/{name}");
+    let key = format!("{SECRET_QUESTION}{namespace}/{name}");
     let question = Question {
         api_version: "v1",
         kind: "Secret",
@@ -219,5 +263,5 @@ fn ask<'a>(
         name: name.to_owned(),
     };
     questions.objects.insert(key.clone(), question);
-    observed.required.secret(&key)
+    required.secret(&key)
 }

@@ -6,15 +6,26 @@
 //! Kept means: desired with the very spec that is observed, always, from the first time that it is observed. Going back to
 //! what we would render would give up fields again that Kubernetes made, the selector among them, and a Job's cannot change.
 
-use super::{ConditionState, Question, Questions, WaitingOn, questions::full_name, secrets::Secrets};
+use std::collections::BTreeMap;
+
+use super::{
+    ConditionState, Question, Questions, WaitingOn, heavy, questions::full_name, results, secrets::Secrets,
+};
 use crate::{
     api::plana_client::StepRecord,
     blueprint::{self, Blueprint},
+    contract::Report,
     function::wire::RawValue,
     names::{ResourceName, Step},
-    observed::{JobView, Observed, job::JobOutcome},
-    tenant::Tenant,
+    observed::{
+        JobView, Observed, Required,
+        job::{JobFailure, JobOutcome},
+    },
+    tenant::{Subject, Tenant},
 };
+
+/// The annotation of a Job that says what it was made with, where something else means that it is to be done again.
+pub const INPUTS: &str = "planapulse.com/inputs";
 
 /// A Job that is to exist.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +49,10 @@ pub struct KeptJob {
     pub name: String,
     /// Its spec, undecoded.
     pub spec: Option<RawValue>,
+    /// What it was made with, where something else means that it is to be done again.
+    pub inputs: Option<String>,
+    /// Whether it installs modules for minutes.
+    pub heavy: bool,
     /// Whether it completed.
     pub complete: bool,
 }
@@ -61,16 +76,55 @@ pub struct StepPlan {
     pub progress: Progress,
     /// Its Job, if it is to exist.
     pub job: Option<JobPlan>,
+    /// What its Job found and made, when it has just completed.
+    pub report: Option<Report>,
 }
 
 /// What a step is planned with.
 pub struct Context<'a> {
-    /// The tenant.
-    pub tenant: &'a Tenant,
-    /// What is observed.
-    pub observed: &'a Observed,
+    /// Whose step it is.
+    pub subject: Subject<'a>,
+    /// The steps that the status that the cluster has says are done.
+    pub done: &'a BTreeMap<String, StepRecord>,
+    /// The Jobs that are observed, by step and hash.
+    pub jobs: &'a BTreeMap<(Step, String), JobView>,
+    /// The answers to our questions.
+    pub required: &'a Required,
     /// Its Secrets.
     pub secrets: &'a Secrets,
+}
+
+impl<'a> Context<'a> {
+    /// Of a tenant.
+    pub fn of_tenant(tenant: &'a Tenant, observed: &'a Observed, secrets: &'a Secrets) -> Self {
+        Self {
+            subject: Subject::Tenant(tenant),
+            done: &observed.status.done,
+            jobs: &observed.jobs,
+            required: &observed.required,
+            secrets,
+        }
+    }
+
+    /// The Jobs of a step that the record of it does not speak of: neither the one that it records, nor one before it that
+    /// is still on its way out.
+    fn unrecorded(&self, step: Step) -> Vec<(&'a str, &'a JobView)> {
+        let record = self.done.get(step.as_str());
+        let is_recorded = |job: &JobView| match job.outcome() {
+            JobOutcome::Complete { time } => {
+                // Times are RFC 3339 in UTC, without fractions, so their order is that of their text.
+                record.is_some_and(|record| {
+                    (record.job == job_name(job) && record.time == time) || time < record.time
+                })
+            }
+            JobOutcome::Running | JobOutcome::Failed(_) | JobOutcome::Deleting => false,
+        };
+        let of_step = self.jobs.iter().filter(|((of, _), _)| *of == step);
+        of_step
+            .map(|((_, hash), job)| (hash.as_str(), job))
+            .filter(|(_, job)| !is_recorded(job))
+            .collect()
+    }
 }
 
 impl StepPlan {
@@ -81,100 +135,116 @@ impl StepPlan {
         gate: Result<(), WaitingOn>,
         questions: &mut Questions,
     ) -> Self {
-        let Context {
-            tenant,
-            observed,
-            secrets,
-        } = context;
-        if let Some(record) = observed.status.done.get(step.as_str()) {
-            return Self {
-                progress: Progress::Recorded(record.clone()),
-                job: None,
-            };
+        let subject = context.subject;
+        let inputs = blueprint::inputs(step, subject);
+        let record = context.done.get(step.as_str());
+        if let (Some(record), None) = (record, &inputs) {
+            return Self::of(Progress::Recorded(record.clone()), None);
         }
-        let seen: Vec<_> = observed.jobs_of(step).collect();
+        // Before a record that is current by now: what a Job that was begun for something else does counts, too.
+        let seen = context.unrecorded(step);
         if let Some((hash, job, time)) = seen.iter().find_map(|(hash, job)| completed(hash, job)) {
-            let record = StepRecord {
-                job: job_name(job),
-                time,
-            };
-            return Self {
-                progress: Progress::Complete(record),
-                job: Some(keep(step, hash, job, true)),
-            };
+            return Self::of_completed(step, (hash, job, time), context, questions);
         }
         if let Some((hash, job)) = seen.iter().find(|(_, job)| job.outcome() == JobOutcome::Running) {
-            return Self {
-                progress: Progress::Waits(WaitingOn::JobRunning(step, job_name(job))),
-                job: Some(keep(step, hash, job, false)),
-            };
+            let waiting = WaitingOn::JobRunning(step, job_name(job));
+            return Self::waits(waiting, Some(keep(step, hash, job, false)));
+        }
+        if let Some(record) = record.filter(|record| record.inputs == inputs) {
+            return Self::of(Progress::Recorded(record.clone()), None);
         }
         // A Job that may not come need not be drawn, and most of the time most may not.
         let gate = match gate {
-            Err(waiting) if seen.is_empty() && blueprint::exists(step, tenant) => {
-                return Self {
-                    progress: Progress::Waits(waiting),
-                    job: None,
-                };
+            Err(waiting) if seen.is_empty() && blueprint::exists(step, subject) => {
+                return Self::waits(waiting, None);
             }
             gate => gate,
         };
-        let Some(blueprint) = blueprint::blueprint(step, tenant, &secrets.names) else {
-            return Self {
-                progress: Progress::Disabled,
-                job: None,
-            };
+        let Some(blueprint) = blueprint::blueprint(step, subject, &context.secrets.names) else {
+            return Self::of(Progress::Disabled, None);
         };
         match seen
             .into_iter()
             .min_by_key(|(hash, job)| precedence(job, *hash == blueprint.hash))
         {
-            Some((hash, job)) => Self::of_seen(hash, job, blueprint, gate),
+            Some((hash, job)) => Self::of_seen((hash, job), blueprint, context, gate, questions),
             None => Self::of_unseen(blueprint, context, gate, questions),
         }
     }
 
-    fn of_seen(hash: &str, job: &JobView, blueprint: Blueprint, gate: Result<(), WaitingOn>) -> Self {
+    fn of(progress: Progress, job: Option<JobPlan>) -> Self {
+        let report = None;
+        Self {
+            progress,
+            job,
+            report,
+        }
+    }
+
+    fn waits(waiting: WaitingOn, job: Option<JobPlan>) -> Self {
+        Self::of(Progress::Waits(waiting), job)
+    }
+
+    fn of_completed(
+        step: Step,
+        (hash, job, time): (&str, &JobView, String),
+        context: &Context<'_>,
+        questions: &mut Questions,
+    ) -> Self {
+        let result = results::ask(step, job, true, context.required, questions);
+        let report = result.and_then(|result| result.report);
+        let record = StepRecord {
+            job: job_name(job),
+            time,
+            inputs: inputs_of(job),
+            result: report.as_ref().map(results::facts).unwrap_or_default(),
+        };
+        Self {
+            progress: Progress::Complete(record),
+            job: Some(keep(step, hash, job, true)),
+            report,
+        }
+    }
+
+    fn of_seen(
+        (hash, job): (&str, &JobView),
+        blueprint: Blueprint,
+        context: &Context<'_>,
+        gate: Result<(), WaitingOn>,
+        questions: &mut Questions,
+    ) -> Self {
         let step = blueprint.step;
-        let name = job_name(job);
         let same = hash == blueprint.hash;
         match job.outcome() {
             JobOutcome::Failed(failure) if same => {
-                let waiting = WaitingOn::JobFailed {
-                    step,
-                    job: name,
-                    failure,
-                };
-                Self {
-                    progress: Progress::Waits(waiting),
-                    job: Some(keep(step, hash, job, false)),
-                }
+                let waiting = failed(step, job, failure, context.required, questions);
+                Self::waits(waiting, Some(keep(step, hash, job, false)))
             }
             JobOutcome::Failed(_) => {
                 // Before its time another one would fail too, or be another one again a moment later.
-                if let Err(waiting) = gate {
-                    let job = Some(keep(step, hash, job, false));
-                    let progress = Progress::Waits(waiting);
-                    return Self { progress, job };
+                let open = gate.and_then(|()| heavy::may_begin(&blueprint, context, questions));
+                if let Err(waiting) = open {
+                    return Self::waits(waiting, Some(keep(step, hash, job, false)));
                 }
                 // Under its own name the new Job can come at once; under the name of the old one only when that is
                 // gone, since Crossplane would apply it onto an object that is being deleted.
-                let free = job.metadata.name != blueprint.name;
-                let waiting = if free {
-                    WaitingOn::JobRunning(step, full_name(Some(&blueprint.namespace), &blueprint.name))
+                if job.metadata.name == blueprint.name {
+                    Self::waits(WaitingOn::JobReplacing(step, job_name(job)), None)
                 } else {
-                    WaitingOn::JobReplacing(step, name)
-                };
-                Self {
-                    progress: Progress::Waits(waiting),
-                    job: free.then(|| JobPlan::Run(Box::new(blueprint))),
+                    Self::begins(blueprint)
                 }
             }
-            JobOutcome::Running | JobOutcome::Deleting | JobOutcome::Complete { .. } => Self {
-                progress: Progress::Waits(WaitingOn::JobRunning(step, name)),
-                job: Some(keep(step, hash, job, false)),
-            },
+            JobOutcome::Running | JobOutcome::Deleting | JobOutcome::Complete { .. } => {
+                let waiting = WaitingOn::JobRunning(step, job_name(job));
+                Self::waits(waiting, Some(keep(step, hash, job, false)))
+            }
         }
+    }
+
+    fn begins(blueprint: Blueprint) -> Self {
+        let name = full_name(Some(&blueprint.namespace), &blueprint.name);
+        let waiting = WaitingOn::JobRunning(blueprint.step, name);
+        Self::waits(waiting, Some(JobPlan::Run(Box::new(blueprint))))
     }
 
     fn of_unseen(
@@ -183,7 +253,6 @@ impl StepPlan {
         gate: Result<(), WaitingOn>,
         questions: &mut Questions,
     ) -> Self {
-        let step = blueprint.step;
         let open = gate.and_then(|()| {
             let question = Question {
                 api_version: "batch/v1",
@@ -191,24 +260,14 @@ impl StepPlan {
                 namespace: Some(blueprint.namespace.clone()),
                 name: blueprint.name.clone(),
             };
-            questions.name_is_free(
-                &format!("job-{}", step.as_str()),
-                question,
-                context.observed,
-                &context.tenant.uid,
-            )
+            let key = format!("job-{}", blueprint.step.as_str());
+            let is_free = questions.name_is_free(&key, question, context.required, context.subject.uid());
+            let may_begin = heavy::may_begin(&blueprint, context, questions);
+            is_free.and(may_begin)
         });
-        if let Err(waiting) = open {
-            return Self {
-                progress: Progress::Waits(waiting),
-                job: None,
-            };
-        }
-        let name = full_name(Some(&blueprint.namespace), &blueprint.name);
-        let progress = Progress::Waits(WaitingOn::JobRunning(step, name));
-        Self {
-            progress,
-            job: Some(JobPlan::Run(Box::new(blueprint))),
+        match open {
+            Ok(()) => Self::begins(blueprint),
+            Err(waiting) => Self::waits(waiting, None),
         }
     }
 
@@ -270,6 +329,27 @@ fn job_name(job: &JobView) -> String {
     full_name(Some(&job.metadata.namespace), &job.metadata.name)
 }
 
+/// Why a Job failed, in its own words where it said any.
+fn failed(
+    step: Step,
+    job: &JobView,
+    failure: JobFailure,
+    required: &Required,
+    questions: &mut Questions,
+) -> WaitingOn {
+    let result = results::ask(step, job, false, required, questions);
+    WaitingOn::JobFailed {
+        step,
+        job: job_name(job),
+        failure,
+        said: result.as_ref().and_then(results::words),
+    }
+}
+
+fn inputs_of(job: &JobView) -> Option<String> {
+    job.metadata.annotations.get(INPUTS).cloned()
+}
+
 fn keep(step: Step, hash: &str, job: &JobView, complete: bool) -> JobPlan {
     JobPlan::Keep(KeptJob {
         step,
@@ -277,6 +357,8 @@ fn keep(step: Step, hash: &str, job: &JobView, complete: bool) -> JobPlan {
         namespace: job.metadata.namespace.clone(),
         name: job.metadata.name.clone(),
         spec: job.spec.clone(),
+        inputs: inputs_of(job),
+        heavy: job.metadata.labels.heavy.is_some(),
         complete,
     })
 }

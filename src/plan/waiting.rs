@@ -3,8 +3,12 @@
 //! A variant's name is the reason of the condition that shows it, so documents, code, status and alerts share one
 //! word. The message says what was seen and, where somebody has to do something, what.
 
+mod words;
+
 use std::collections::BTreeSet;
 
+use self::words::{failed, way_out};
+use super::source::TemplateTrouble;
 use crate::{
     names::Step,
     observed::{
@@ -20,6 +24,10 @@ pub enum WaitingOn {
     LookupPending(String),
     /// The database is on its way.
     DatabaseCreating(String),
+    /// The same, from a template that is to be built anew.
+    TemplateStale(String, TemplateTrouble),
+    /// The template was never built.
+    TemplateNotBuilt(TemplateTrouble),
     /// provider-sql is in trouble.
     Database(DatabaseTrouble),
     /// An object that we would compose is there and not ours.
@@ -56,7 +64,11 @@ pub enum WaitingOn {
         job: String,
         /// Why.
         failure: JobFailure,
+        /// Why, in its own words.
+        said: Option<String>,
     },
+    /// Another Job in the namespace installs modules.
+    HeavyJobRunning(String),
     /// The cluster has no Gateway API.
     GatewayApiMissing,
     /// A Gateway has not answered.
@@ -124,9 +136,18 @@ fn everything() -> Vec<WaitingOn> {
         reason: text(),
         message: text(),
     };
+    let trouble = || TemplateTrouble {
+        snapshot: text(),
+        template: text(),
+        why: text(),
+    };
     let mut all = vec![
         WaitingOn::LookupPending(text()),
         WaitingOn::DatabaseCreating(text()),
+        WaitingOn::TemplateStale(text(), trouble()),
+        WaitingOn::TemplateNotBuilt(trouble()),
+        WaitingOn::HeavyJobRunning(text()),
+        WaitingOn::StepNotDone(Step::TemplateBuild),
         WaitingOn::SecretMissing {
             name: text(),
             namespace: text(),
@@ -174,6 +195,7 @@ fn everything() -> Vec<WaitingOn> {
             step,
             job: text(),
             failure: failure(kind),
+            said: None,
         }));
     }
     all
@@ -186,6 +208,10 @@ impl WaitingOn {
         match self {
             Self::LookupPending(_) => "LookupPending".to_owned(),
             Self::DatabaseCreating(_) => "DatabaseCreating".to_owned(),
+            Self::TemplateStale(..) => "TemplateStale".to_owned(),
+            // The same word as for provider-sql's error: it is the same lack.
+            Self::TemplateNotBuilt(_) => trouble_reason(TroubleKind::TemplateMissing).to_owned(),
+            Self::HeavyJobRunning(_) => "HeavyJobRunning".to_owned(),
             Self::Database(trouble) => trouble_reason(trouble.kind).to_owned(),
             Self::NameTaken(taken) => format!("{}NameTaken", taken.kind),
             Self::BeingDeleted { kind, .. } => format!("{kind}BeingDeleted"),
@@ -216,6 +242,11 @@ impl WaitingOn {
         match self {
             Self::LookupPending(what) => format!("waiting for Crossplane to look up {what}"),
             Self::DatabaseCreating(name) => format!("provider-sql makes the database {name}"),
+            Self::TemplateStale(name, trouble) => trouble.stale(name),
+            Self::TemplateNotBuilt(trouble) => trouble.missing(),
+            Self::HeavyJobRunning(job) => {
+                format!("the Job {job} installs modules; it is waited for, so that only one does in its namespace")
+            }
             Self::Database(trouble) => format!("{} (provider-sql: {})", way_out(trouble.kind), trouble.message),
             Self::NameTaken(taken) => taken.message(),
             Self::BeingDeleted { kind, name } => {
@@ -231,7 +262,7 @@ impl WaitingOn {
             Self::DatabaseNotReleased => "waiting until provider-sql may only look at the database".to_owned(),
             Self::JobRunning(_, job) => format!("the Job {job} runs"),
             Self::JobReplacing(_, job) => format!("the Job {job} failed and makes room for one with the new settings"),
-            Self::JobFailed { job, failure, .. } => failed(job, failure),
+            Self::JobFailed { job, failure, said, .. } => failed(job, failure, said.as_deref()),
             Self::GatewayApiMissing => "the cluster does not know HTTPRoute (gateway.networking.k8s.io/v1); install the \
                 Gateway API (a preview needs its schema: --required-schemas)"
                 .to_owned(),
@@ -269,6 +300,7 @@ impl WaitingOn {
         match self {
             Self::Database(trouble) => trouble.kind != TroubleKind::TemplateInUse,
             Self::NameTaken(_)
+            | Self::TemplateNotBuilt(_)
             | Self::SecretMissing { .. }
             | Self::JobFailed { .. }
             | Self::GatewayApiMissing
@@ -280,6 +312,8 @@ impl WaitingOn {
             Self::LookupPending(_)
             | Self::BeingDeleted { .. }
             | Self::DatabaseCreating(_)
+            | Self::TemplateStale(..)
+            | Self::HeavyJobRunning(_)
             | Self::StepNotDone(_)
             | Self::DatabaseNotReleased
             | Self::JobRunning(..)
@@ -300,22 +334,10 @@ impl WaitingOn {
                 | Self::NameTaken(_)
                 | Self::BeingDeleted { .. }
                 | Self::SecretMissing { .. }
+                | Self::TemplateNotBuilt(_)
+                | Self::HeavyJobRunning(_)
                 | Self::GatewayApiMissing
         )
-    }
-}
-
-impl TakenName {
-    fn message(&self) -> String {
-        let Self { kind, name, owner } = self;
-        let owner = owner.as_ref().map_or_else(|| "nobody".to_owned(), Clone::clone);
-        let advice = match *kind {
-            "Database" => {
-                "if it is this tenant's, delete the Database object (policies without Delete keep the data) and set spec.adoptDatabase"
-            }
-            _ => "delete or rename it",
-        };
-        format!("a {kind} {name} exists already and is managed by {owner}; it is left alone. {advice}")
     }
 }
 
@@ -325,18 +347,6 @@ fn failure_word(kind: FailureKind) -> &'static str {
         FailureKind::Refused => "Refused",
         FailureKind::TimedOut => "TimedOut",
     }
-}
-
-fn failed(job: &str, failure: &JobFailure) -> String {
-    let what = match failure.kind {
-        FailureKind::Failed => "failed",
-        FailureKind::Refused => "refused to touch what it found, since it is not this tenant's",
-        FailureKind::TimedOut => "took longer than its deadline",
-    };
-    let JobFailure { reason, message, .. } = failure;
-    format!(
-        "the Job {job} {what} ({reason}: {message}); read its log, mend the cause, then delete the Job: it is made again"
-    )
 }
 
 fn trouble_reason(kind: TroubleKind) -> &'static str {
@@ -351,33 +361,6 @@ fn trouble_reason(kind: TroubleKind) -> &'static str {
         TroubleKind::NotConfigured => "ProviderNotConfigured",
         TroubleKind::Paused => "DatabasePaused",
         TroubleKind::Other => "DatabaseError",
-    }
-}
-
-fn way_out(kind: TroubleKind) -> &'static str {
-    match kind {
-        TroubleKind::TemplateMissing => {
-            "the template does not exist; make a TemplateSnapshot for this tier and major"
-        }
-        TroubleKind::TemplateInUse => {
-            "somebody is connected to the template; it is tried again, and a template that is sealed takes no connections"
-        }
-        TroubleKind::PermissionDenied => {
-            "provider-sql's login may not do this; make it a member of the maintenance role, and the template a template"
-        }
-        TroubleKind::RoleMissing => "the maintenance role does not exist; create it",
-        TroubleKind::CloneTimedOut => {
-            "cloning the template takes longer than the 60 s that provider-sql waits; make the template smaller or the disk faster"
-        }
-        TroubleKind::CreationUncertain => {
-            "provider-sql was interrupted while it made the database; look whether it is there and whole, then remove the annotation crossplane.io/external-create-pending of the Database"
-        }
-        TroubleKind::Lost => {
-            "the database is gone from the server; it is not made anew under a customer's name: restore a backup, or rename it back"
-        }
-        TroubleKind::NotConfigured => "provider-sql has no ProviderConfig for the server; create it",
-        TroubleKind::Paused => "the Database is paused; remove its annotation crossplane.io/paused",
-        TroubleKind::Other => "provider-sql cannot do its work",
     }
 }
 
@@ -409,15 +392,19 @@ mod tests {
             WaitingOn::GuardCreating => 18,
             WaitingOn::DeletionRefused => 19,
             WaitingOn::DeletionReleased => 20,
+            WaitingOn::TemplateStale(..) => 21,
+            WaitingOn::TemplateNotBuilt(_) => 22,
+            WaitingOn::HeavyJobRunning(_) => 23,
         }
     }
 
     #[test]
     fn every_kind_of_waiting_is_in_the_list_of_reasons() {
         let numbers: BTreeSet<_> = everything().iter().map(number).collect();
-        assert!(numbers.into_iter().eq(0..21));
+        assert!(numbers.into_iter().eq(0..24));
         let waits = everything();
-        assert_eq!(reasons().len(), waits.len(), "no two share a word");
+        // That the template is missing is seen by provider-sql, or before it by us.
+        assert_eq!(reasons().len() + 1, waits.len(), "no two others share a word");
         assert!(waits.iter().all(|waiting| !waiting.message().is_empty()));
     }
 }

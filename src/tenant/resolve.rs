@@ -1,4 +1,4 @@
-//! Spec and Platform -> [`Tenant`], or everything that is wrong with them.
+//! Spec and Platform -> [`Tenant`] or [`super::Template`], or everything that is wrong with them.
 //!
 //! In: what an operator and the platform team wrote, the identity of the composite resource, and the major that
 //! already serves the tenant. Out: a value without anything left to default, or all problems at once, each with its
@@ -8,8 +8,13 @@
 //! through. What does not fit today's schema is refused here, in the same words.
 
 mod platform;
+mod template;
 
-use super::{Gateway, Identity, Living, Owner, Release, Tenant, TierName};
+use serde::Serialize;
+use serde_json::Value;
+
+pub use self::template::resolve_template;
+use super::{Gateway, Identity, Living, Owner, Release, SecretName, Source, Tenant, TierName};
 use crate::{
     api::{
         check::{self, INPUT_PATH, Problem},
@@ -17,7 +22,7 @@ use crate::{
         platform::Platform,
     },
     defaults,
-    names::{DatabaseName, NameError, Slug, is_dns_name},
+    names::{DatabaseName, NameError, Slug, is_dns_name, snapshot_name, template_prefix},
 };
 
 /// What is wrong so far.
@@ -31,7 +36,7 @@ pub fn resolve(
     living: &Living,
 ) -> Result<Tenant, Vec<Problem>> {
     let serving = living.serving;
-    let mut problems = Problems::of_spec(spec);
+    let mut problems = Problems::of_spec(spec, check::plana_client_problems);
     refuse_what_is_not_served(spec, &mut problems);
     let slug = slug(identity, spec, platform, &mut problems);
     let wanted_major = wanted_major(spec, platform, serving, &mut problems);
@@ -42,15 +47,23 @@ pub fn resolve(
     let older = older
         .filter_map(|major| Some((*major, platform::release(*major, platform, &mut problems)?)))
         .collect();
-    let (template_code, tier_retention_days) = platform::tier(spec.tier, platform);
-    let names = slug
+    let tier = platform::tier(spec.tier, platform);
+    let database = slug.as_ref().and_then(|slug| {
+        let name = format!("{slug}.{}", platform.domain);
+        database_name("input.domain", &name, platform, &mut problems)
+    });
+    let source = release
         .as_ref()
-        .zip(release.as_ref())
-        .and_then(|(slug, release)| names(slug, spec.tier, &template_code, release, platform, &mut problems));
+        .and_then(|release| source(spec.tier, &tier, release, platform, &mut problems));
     check_domain(platform, &mut problems);
-    let (Some(slug), Some(wanted_major), Some(release), Some((database, template)), true) =
-        (slug, wanted_major, release, names, problems.0.is_empty())
-    else {
+    let (Some(slug), Some(wanted_major), Some(release), Some(database), Some(source), true) = (
+        slug,
+        wanted_major,
+        release,
+        database,
+        source,
+        problems.0.is_empty(),
+    ) else {
         return Err(problems.sorted());
     };
     Ok(Tenant {
@@ -71,7 +84,7 @@ pub fn resolve(
             spec.backup.clone().unwrap_or_default(),
             platform,
             &release,
-            tier_retention_days,
+            tier.retention_days,
         ),
         server: platform::server(platform),
         gateway: Gateway {
@@ -81,10 +94,14 @@ pub fn resolve(
         jobs: platform::jobs(platform),
         notices: platform::notices(platform),
         deletion_protection: spec.deletion_protection.unwrap_or(false),
+        admin_password: spec.admin_password_secret.as_ref().map(|secret| SecretName {
+            name: secret.name.clone(),
+            namespace: platform.jobs.namespace.clone(),
+        }),
         host: database.to_string(),
         slug,
         database,
-        template,
+        source,
         release,
         older,
         wanted_major,
@@ -92,10 +109,9 @@ pub fn resolve(
 }
 
 impl Problems {
-    fn of_spec(spec: &PlanaClientSpec) -> Self {
+    fn of_spec(spec: &impl Serialize, check: fn(&Value) -> Vec<Problem>) -> Self {
         // A spec is plain data, which serde_json can always represent.
-        let value = serde_json::to_value(spec).unwrap_or_default();
-        Self(check::plana_client_problems(&value))
+        Self(check(&serde_json::to_value(spec).unwrap_or_default()))
     }
 
     fn add(&mut self, path: &str, message: impl Into<String>) {
@@ -197,35 +213,58 @@ pub fn parse_major(text: &str) -> Option<u32> {
     if two_digits { text.parse().ok() } else { None }
 }
 
-/// The names of the tenant's database and of its template; `None` when one is longer than a server takes.
-fn names(
-    slug: &Slug,
-    tier: TierName,
-    template_code: &str,
+/// What the databases of a tier are made from; `None` when a template's name is longer than a server takes.
+fn source(
+    name: TierName,
+    tier: &platform::ResolvedTier,
     release: &Release,
     platform: &Platform,
     problems: &mut Problems,
-) -> Option<(DatabaseName, DatabaseName)> {
-    let Platform { domain, tiers, .. } = platform;
-    let is_given = tiers.get(&tier).is_some_and(|tier| tier.template_code.is_some());
-    let code_path = format!("{INPUT_PATH}.tiers.{}.templateCode", tier_word(tier));
-    let domain_path = format!("{INPUT_PATH}.domain");
-    let template = format!("{template_code}-template-{}.{domain}", release.major);
-    let template_path = if is_given { &code_path } else { &domain_path };
-    let mut read = |path: &str, name: String| match DatabaseName::new(&name) {
+) -> Option<Source> {
+    let modules = platform::modules(&tier.template_code, platform, problems);
+    if tier.full_install {
+        return Some(Source::Modules(modules));
+    }
+    let is_given = platform
+        .tiers
+        .get(&name)
+        .is_some_and(|tier| tier.template_code.is_some());
+    let path = if is_given {
+        format!("{INPUT_PATH}.tiers.{}.templateCode", tier_word(name))
+    } else {
+        format!("{INPUT_PATH}.domain")
+    };
+    let code = &tier.template_code;
+    let template = template_name(code, release.major, platform);
+    Some(Source::Template {
+        database: database_name(&path, &template, platform, problems)?,
+        snapshot: snapshot_name(code, release.major),
+    })
+}
+
+/// The name of a template's database.
+fn template_name(code: &str, major: u32, platform: &Platform) -> String {
+    format!("{}.{}", template_prefix(code, major), platform.domain)
+}
+
+fn database_name(
+    path: &str,
+    name: &str,
+    platform: &Platform,
+    problems: &mut Problems,
+) -> Option<DatabaseName> {
+    match DatabaseName::new(name) {
         Ok(name) => Some(name),
         // That the domain or the code has another form is said of themselves.
-        Err(NameError::Form(_)) if !is_dns_name(domain) => None,
+        Err(NameError::Form(_)) if !is_dns_name(&platform.domain) => None,
         Err(error) => {
             problems.add(
                 path,
-                format!("cannot name a database {}: {error}", check::quoted(&name)),
+                format!("cannot name a database {}: {error}", check::quoted(name)),
             );
             None
         }
-    };
-    let database = read(&domain_path, format!("{slug}.{domain}"));
-    database.zip(read(template_path, template))
+    }
 }
 
 fn tier_word(tier: TierName) -> &'static str {

@@ -39,6 +39,8 @@ pub struct Cluster {
     pub others: Vec<Value>,
     /// Whether it knows the Gateway API.
     pub has_gateway_api: bool,
+    /// Whether it knows `TemplateSnapshot`.
+    pub has_snapshots: bool,
     objects_made: u32,
 }
 
@@ -51,6 +53,7 @@ impl Cluster {
             composed: BTreeMap::new(),
             others,
             has_gateway_api: true,
+            has_snapshots: true,
             objects_made: 0,
         };
         if cluster.composite["metadata"].get("uid").is_none() {
@@ -110,6 +113,7 @@ impl Cluster {
         }
         let desired = desired(&response);
         self.composed.retain(|name, _| desired.contains_key(name));
+        self.collect_pods();
         for (name, object) in desired {
             self.apply(&name, object);
         }
@@ -157,22 +161,39 @@ impl Cluster {
         let requirements = response.requirements.clone().unwrap_or_default();
         request.required_resources.clear();
         for (question, selector) in requirements.resources {
-            let Some(Match::MatchName(name)) = &selector.r#match else {
-                panic!("asked by name only")
-            };
-            let found = self.others.iter().filter(|object| {
+            let is_of_kind = |object: &&Value| {
                 object["apiVersion"] == selector.api_version.as_str()
                     && object["kind"] == selector.kind.as_str()
-                    && object["metadata"]["name"] == name.as_str()
                     && object["metadata"]["namespace"].as_str() == selector.namespace.as_deref()
-            });
-            let items = found.map(resource).collect();
+            };
+            let items = match selector.r#match.as_ref().unwrap() {
+                Match::MatchName(name) => {
+                    let is_it = |object: &&Value| object["metadata"]["name"] == name.as_str();
+                    let found = self.others.iter().filter(is_of_kind).filter(is_it);
+                    found.map(resource).collect()
+                }
+                Match::MatchLabels(wanted) => {
+                    let fits = |object: &&Value| {
+                        let labels = &object["metadata"]["labels"];
+                        wanted
+                            .labels
+                            .iter()
+                            .all(|(key, value)| labels[key] == value.as_str())
+                    };
+                    let all = self.others.iter().chain(self.composed.values());
+                    all.filter(is_of_kind).filter(fits).map(resource).collect()
+                }
+            };
             request.required_resources.insert(question, Resources { items });
         }
         request.required_schemas.clear();
         for question in requirements.schemas.into_keys() {
             let schema = json!({"type": "object"});
-            let openapi_v3 = self.has_gateway_api.then(|| wire::write(&schema).unwrap().into());
+            let is_known = match question.as_str() {
+                "http-route" => self.has_gateway_api,
+                _ => self.has_snapshots,
+            };
+            let openapi_v3 = is_known.then(|| wire::write(&schema).unwrap().into());
             request.required_schemas.insert(question, Schema { openapi_v3 });
         }
     }
@@ -230,7 +251,7 @@ impl Cluster {
         self.object("database")["status"] = json!({"conditions": conditions});
     }
 
-    /// The Job of a step has completed.
+    /// The Job of a step has completed, and its pod is still there.
     pub fn job_completes(&mut self, step: &str) {
         let job = self.job(step);
         job["status"] = json!({
@@ -239,6 +260,41 @@ impl Cluster {
                 {"type": "SuccessCriteriaMet", "status": "True", "reason": "CompletionsReached", "lastTransitionTime": NOW},
                 {"type": "Complete", "status": "True", "reason": "CompletionsReached", "lastTransitionTime": NOW},
             ],
+        });
+        let report = report(job);
+        self.job_says(
+            step,
+            &json!({"command": step, "outcome": "Done", "report": report}).to_string(),
+        );
+    }
+
+    /// A pod of the Job of a step has ended with these words.
+    pub fn job_says(&mut self, step: &str, words: &str) {
+        let job = self.job(step).clone();
+        let (name, uid) = (&job["metadata"]["name"], &job["metadata"]["uid"]);
+        let terminated = json!({"exitCode": 0, "finishedAt": NOW, "message": words});
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {
+                "name": format!("{}-x7k2p", name.as_str().unwrap()), "namespace": job["metadata"]["namespace"],
+                "labels": {"batch.kubernetes.io/job-name": name, "batch.kubernetes.io/controller-uid": uid},
+                "ownerReferences": [
+                    {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid, "controller": true},
+                ],
+            },
+            "status": {"containerStatuses": [{"name": "odoo-job", "state": {"terminated": terminated}}]},
+        });
+        self.others
+            .retain(|other| other["metadata"]["name"] != pod["metadata"]["name"]);
+        self.others.push(pod);
+    }
+
+    /// Pods go with their Jobs.
+    fn collect_pods(&mut self) {
+        let jobs = self.composed.values().map(|object| text(object, "/metadata/uid"));
+        let jobs: Vec<_> = jobs.collect();
+        self.others.retain(|object| {
+            object["kind"] != "Pod" || jobs.contains(&text(object, "/metadata/ownerReferences/0/uid"))
         });
     }
 
@@ -332,6 +388,40 @@ impl Cluster {
             }
         }
         panic!("the life does not end");
+    }
+}
+
+/// What the Job of a step would report.
+fn report(job: &Value) -> Value {
+    let arguments = job["spec"]["template"]["spec"]["containers"][0]["args"].to_string();
+    let argument = |name: &str| {
+        let rest = arguments.split(&format!("--{name}=")).nth(1);
+        rest.and_then(|rest| rest.split('"').next())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let modules = arguments.split("--module=").skip(1);
+    let modules = modules.filter_map(|rest| Some((rest.split('"').next()?.to_owned(), json!("18.0.1.0"))));
+    match arguments.split('"').nth(1).unwrap_or_default() {
+        "template-build" => json!({"template": {
+            "marker": argument("marker"), "revision": argument("revision"), "builtAt": NOW,
+            "modules": modules.collect::<Map<_, _>>(), "moduleCount": 60, "modulesDigest": "0123456789abcdef",
+            "databaseBytes": 48_000_000, "filestoreFiles": 120, "filestoreBytes": 3_000_000,
+        }}),
+        "tenant-init" => json!({"tenant": {
+            "marker": argument("marker"),
+            "origin": if arguments.contains("--adopt=") { "Adopted" } else if arguments.contains("--template=") { "Template" } else { "Installed" },
+            "databaseUuid": "7f0c5f5e-3f43-4cb8-9f6b-0d6f3e6a8d11", "baseVersion": "18.0.1.3", "moduleCount": 60,
+            "databaseBytes": 48_000_000, "filestoreFiles": 120, "passwordSet": false,
+        }}),
+        "tenant-smoke" => json!({"smoke": {
+            "loginPageMilliseconds": 180, "modelReadMilliseconds": 40, "serverVersion": "18.0-20260105",
+        }}),
+        "room-create" => json!({"room": {
+            "roomId": "!qYxK:planapulse.com", "alias": format!("#{}:planapulse.com", argument("alias")), "existed": false,
+        }}),
+        "event-publish" => json!({"event": {"entry": "1769860800000-0", "existed": false}}),
+        _ => json!({"notice": {"status": 200, "attempts": 1}}),
     }
 }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use function_odoo::api::plana_client::{
-    BackupOverrides, BackupStatus, DatabaseOrigin, DatabaseStatus, FilestoreStatus, PlanaClientSpec,
-    PlanaClientStatus, StepRecord, TierName,
+    AdminPasswordSecret, BackupOverrides, BackupStatus, DatabaseOrigin, DatabaseStatus, FilestoreStatus,
+    PlanaClientSpec, PlanaClientStatus, StepRecord, TierName,
 };
 use function_odoo::api::platform::{
     Backup, Callback, Database, Events, FilestoreVolume, Gateway, Jobs, Matrix, Metadata, Nfs, ObjectStore,
     ParentReference, Platform, Resources, SecretName, SslMode, Tier, Version,
 };
+use function_odoo::api::template_snapshot::{TemplateSnapshotSpec, TemplateSnapshotStatus};
 
 /// A spec that the API server and the function take.
 pub fn spec() -> PlanaClientSpec {
@@ -27,6 +28,9 @@ pub fn spec() -> PlanaClientSpec {
         backup: Some(BackupOverrides {
             schedule: Some("30 1 * * *".to_owned()),
             retention_days: Some(90),
+        }),
+        admin_password_secret: Some(AdminPasswordSecret {
+            name: "acme-admin".to_owned(),
         }),
     }
 }
@@ -56,13 +60,48 @@ pub fn status() -> PlanaClientStatus {
             last_verified_time: some(),
         }),
         support_room: some(),
-        done: BTreeMap::from([(
-            "init".to_owned(),
-            StepRecord {
-                job: text(),
-                time: text(),
-            },
-        )]),
+        support_room_id: some(),
+        done: done(),
+    }
+}
+
+fn done() -> BTreeMap<String, StepRecord> {
+    let text = || "text".to_owned();
+    let record = StepRecord {
+        job: text(),
+        time: text(),
+        inputs: Some(text()),
+        result: BTreeMap::from([("marker".to_owned(), text())]),
+    };
+    BTreeMap::from([("init".to_owned(), record)])
+}
+
+/// The spec of a template that the API server and the function take.
+pub fn snapshot_spec() -> TemplateSnapshotSpec {
+    TemplateSnapshotSpec {
+        template_code: "basic".to_owned(),
+        odoo_version: "18".to_owned(),
+        revision: Some("4f1c2d3".to_owned()),
+        modules: vec!["base".to_owned(), "sale_management".to_owned()],
+    }
+}
+
+/// The status of a template.
+pub fn snapshot_status() -> TemplateSnapshotStatus {
+    let some = || Some("text".to_owned());
+    TemplateSnapshotStatus {
+        phase: some(),
+        database: some(),
+        image: some(),
+        revision: some(),
+        built_at: some(),
+        modules: BTreeMap::from([("base".to_owned(), "18.0.1.3".to_owned())]),
+        module_count: Some(24),
+        modules_digest: some(),
+        database_bytes: Some(1),
+        filestore_files: Some(1),
+        filestore_bytes: Some(1),
+        done: done(),
     }
 }
 
@@ -120,6 +159,7 @@ pub fn platform() -> Platform {
             heavy_resources: resources(),
             light_resources: resources(),
             init_deadline_seconds: 600,
+            template_deadline_seconds: 600,
             backup_deadline_seconds: 600,
         },
         reserved_names: vec!["intranet".to_owned()],
@@ -130,6 +170,8 @@ fn tier() -> Tier {
     Tier {
         template_code: Some("basic".to_owned()),
         backup_retention_days: Some(30),
+        modules: vec!["base".to_owned()],
+        full_install: Some(true),
     }
 }
 

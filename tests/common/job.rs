@@ -148,6 +148,11 @@ impl Running {
         }
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it: SIGKILL reaches all its descendants, as when a container ends; others only itself.
     pub fn kill(&self, signal: Signal) {
         let id = self.child.id();

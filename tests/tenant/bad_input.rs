@@ -249,7 +249,7 @@ fn another_kind_or_version_is_named_with_the_one_that_is_served() {
     });
     assert_eq!(
         message,
-        "kind: cannot be \"TenantUpgrade\": must be \"PLANAClient\""
+        "kind: cannot be \"TenantUpgrade\": must be \"PLANAClient\" or \"TemplateSnapshot\""
     );
     let message = refused_with(|cluster| {
         cluster.composite["apiVersion"] = json!("planapulse.com/v1");
@@ -258,7 +258,7 @@ fn another_kind_or_version_is_named_with_the_one_that_is_served() {
     assert_eq!(
         message,
         "apiVersion: cannot be \"planapulse.com/v1\": must be \"planapulse.com/v1alpha1\"; \
-         kind: cannot be \"Other\": must be \"PLANAClient\""
+         kind: cannot be \"Other\": must be \"PLANAClient\" or \"TemplateSnapshot\""
     );
 }
 

@@ -221,6 +221,16 @@ fn a_starter_client_is_provisioned() {
 #[test]
 fn a_pro_client_meets_trouble() {
     let mut play = Play::new("pro", plana(), platform_secrets());
+    play.cluster.others.push(json!({
+        "apiVersion": "planapulse.com/v1alpha1", "kind": "TemplateSnapshot", "metadata": {"name": "pro-18"},
+        "status": {"conditions": [
+            {"type": "TemplateReady", "status": "False", "reason": "BuildFailed",
+             "message": "the Job plana-odoo-18/template-build-pro-18-1f2e3d4c failed"},
+            {"type": "Fresh", "status": "False", "reason": "BuildNotDone", "message": "waiting for template-build"},
+        ]},
+    }));
+    play.cluster.settle();
+    play.moment("05-template-not-built").others.pop();
     play.cluster.settle();
     play.cluster.database_is_stuck(
         r#"create failed: cannot create database: pq: template database "pro-template-18.planapulse.app" does not exist (3D000)"#,
@@ -231,6 +241,10 @@ fn a_pro_client_meets_trouble() {
         "tenant-init",
         "PodFailurePolicy",
         "Container odoo-job for pod plana-odoo-18/tenant-init-borealis-x failed with exit code 78 matching FailJob rule at index 0",
+    );
+    play.cluster.job_says(
+        "tenant-init",
+        r#"{"command":"tenant-init","outcome":"Refused","reason":"ForeignDatabase","phase":"gate","message":"the database borealis.planapulse.app carries the marker of aurora; it is left alone"}"#,
     );
     play.moment("20-init-refused");
     let key = play
@@ -285,5 +299,29 @@ fn an_enterprise_client_moves_in_and_is_protected() {
         json!({"usage.crossplane.io/deletion-attempt-with-policy": "Background"});
     play.moment("40-deletion-released");
     assert!(!play.cluster.composed.contains_key("guard") && play.cluster.composed.contains_key("database"));
+    play.finish();
+}
+
+#[test]
+fn a_template_is_built_and_built_anew() {
+    let mut play = Play::new("template", plana(), platform_secrets());
+    play.moment("00-created");
+    play.moment("10-building").job_completes("template-build");
+    play.moment("20-built");
+    let cluster = play.moment("30-available");
+    assert_eq!(cluster.composite["status"]["phase"], "Available");
+    cluster.composite["spec"]["revision"] = json!("77aa77a");
+    cluster.settle();
+    play.moment("40-rebuilding").job_fails(
+        "template-build",
+        "PodFailurePolicy",
+        "Container odoo-job for pod plana-odoo-18/template-build-basic-18-x failed with exit code 70 matching FailJob rule at index 0",
+    );
+    play.cluster.job_says(
+        "template-build",
+        r#"{"command":"template-build","outcome":"GiveUp","reason":"ModuleMissing","phase":"gate","message":"the image has no module crm; name modules that it has, or another revision"}"#,
+    );
+    play.cluster.settle();
+    play.moment("50-rebuild-failed");
     play.finish();
 }

@@ -42,10 +42,16 @@ const EVENTS: [(&str, Event); 16] = [
 type Event = fn(&mut Cluster, &mut Dice);
 
 /// Numbers that only depend on the seed.
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
+    /// Those of a seed.
+    pub fn of(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below a limit.
+    pub fn below(&mut self, limit: usize) -> usize {
         // Marsaglia's xorshift: its period is longer than any life.
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -53,7 +59,8 @@ impl Dice {
         usize::try_from(self.0 >> 33).unwrap() % limit
     }
 
-    fn choose<'a>(&mut self, words: &[&'a str]) -> &'a str {
+    /// One of some words.
+    pub fn choose<'a>(&mut self, words: &[&'a str]) -> &'a str {
         words[self.below(words.len())]
     }
 
@@ -189,7 +196,7 @@ fn check(before: &Cluster, after: &Cluster) -> Result<(), String> {
             return Err(format!("{name}, which runs, is not as it was"));
         }
     }
-    for step in Step::ALL {
+    for step in Step::OF_TENANT {
         let recorded = |cluster: &Cluster| cluster.composite["status"]["done"].get(step.as_str()).is_some();
         if recorded(before) && (!recorded(after) || after.has_job(step.as_str())) {
             return Err(format!("{step:?} is done and not done"));
@@ -212,7 +219,7 @@ fn mend(cluster: &mut Cluster) {
 }
 
 fn live(seed: u64) {
-    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut dice = Dice::of(seed);
     let mut cluster = Cluster::new(example("starter"), plana(), platform_secrets());
     let mut happened = Vec::new();
     for _ in 0..STEPS {

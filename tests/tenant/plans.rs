@@ -57,7 +57,7 @@ fn add_jobs(observed: &mut Observed, jobs: Vec<(Index, bool, u8)>) {
         let hash = if is_other { "00000000" } else { "ffffffff" };
         observed
             .jobs
-            .insert((*step.get(&Step::ALL), hash.to_owned()), typed(job));
+            .insert((*step.get(&Step::OF_TENANT), hash.to_owned()), typed(job));
     }
 }
 
@@ -93,7 +93,7 @@ fn add_answers(observed: &mut Observed, answers: &[u8], tenant: &Tenant) {
 /// Anything that may be observed together, and much that may not.
 fn any_observed() -> impl Strategy<Value = Observed> {
     let status = (
-        prop::collection::vec(any::<bool>(), Step::ALL.len()),
+        prop::collection::vec(any::<bool>(), Step::OF_TENANT.len()),
         any::<bool>(),
         any::<bool>(),
     );
@@ -109,9 +109,9 @@ fn any_observed() -> impl Strategy<Value = Observed> {
     let answers = prop::collection::vec(0..5_u8, 1..8);
     (status, objects, jobs, copies, answers).prop_map(|(status, objects, jobs, copies, answers)| {
         let tenant = tenant();
-        let mut observed = Observed::default();
+        let mut observed: Observed = Observed::default();
         let (done, refused, _) = status;
-        for (step, _) in Step::ALL.iter().zip(done).filter(|(_, done)| *done) {
+        for (step, _) in Step::OF_TENANT.iter().zip(done).filter(|(_, done)| *done) {
             observed.status.done.insert(step.as_str().to_owned(), typed(json!({"job": "j", "time": NOW})));
         }
         observed.status.deletion_refused = refused;
@@ -153,7 +153,7 @@ proptest! {
         let planned = usize::from(plan.database.is_some()) + usize::from(plan.guard.is_some())
             + usize::from(plan.backup.is_some()) + plan.secret_copies.len() + plan.routes.len() + plan.jobs.len();
         prop_assert_eq!(composed.len(), planned);
-        prop_assert_eq!(plan.conditions.len(), plan::ConditionType::ALL.len());
+        prop_assert_eq!(plan.conditions.len(), plan::ConditionType::OF_TENANT.len());
         let waits = plan.conditions.values().filter(|state| !state.holds());
         prop_assert!(waits.into_iter().all(|state| !state.reason().is_empty() && !state.message().is_empty()));
     }

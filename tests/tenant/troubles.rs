@@ -569,3 +569,41 @@ fn nothing_is_published_before_provider_sql_only_looks() {
     cluster.settle();
     assert!(cluster.composed.contains_key("route-18") && cluster.composed.contains_key("backup"));
 }
+
+#[test]
+fn the_workers_are_asked_only_with_the_login_of_the_database() {
+    let mut cluster = initialising();
+    cluster.job_completes("tenant-init");
+    cluster.settle();
+    let is_login = |object: &Value| object["metadata"]["name"] == "provider-sql-postgres-creds";
+    cluster.others.retain(|object| !is_login(object));
+    cluster.route_is("route-18", "True", "Accepted", "");
+    let response = cluster.settle();
+    assert_eq!(cluster.reason("RouteReady"), "SecretMissing");
+    assert!(message(&response, "RouteReady").contains("provider-sql-postgres-creds"));
+    assert!(!cluster.has_job("tenant-smoke"));
+    cluster.others = platform_secrets();
+    cluster.settle();
+    assert!(cluster.has_job("tenant-smoke"));
+}
+
+#[test]
+fn a_failed_job_without_a_pod_is_told_in_kubernetes_words() {
+    let mut cluster = initialising();
+    cluster.job_fails(
+        "tenant-init",
+        "BackoffLimitExceeded",
+        "Job has reached the specified backoff limit",
+    );
+    let response = cluster.settle();
+    assert!(
+        message(&response, "DatabaseReady")
+            .contains("failed (BackoffLimitExceeded: Job has reached the specified backoff limit)")
+    );
+    cluster.job_says(
+        "tenant-init",
+        r#"{"command":"tenant-init","outcome":"Retry","reason":"ServerUnreachable","message":"pg01:5432 refuses"}"#,
+    );
+    let response = cluster.settle();
+    assert!(message(&response, "DatabaseReady").contains("failed (ServerUnreachable: pg01:5432 refuses);"));
+}

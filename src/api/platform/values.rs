@@ -139,6 +139,7 @@ impl Default for Jobs {
             heavy_resources: Resources::of(("500m", "512Mi"), ("2", "4Gi")),
             light_resources: Resources::of(("10m", "16Mi"), ("200m", "128Mi")),
             init_deadline_seconds: defaults::INIT_DEADLINE_SECONDS,
+            template_deadline_seconds: defaults::TEMPLATE_DEADLINE_SECONDS,
             backup_deadline_seconds: defaults::BACKUP_DEADLINE_SECONDS,
         }
     }

@@ -1,4 +1,4 @@
-//! The schemas as files: the XRD of `PLANAClient` and the CRD of the function's input.
+//! The schemas as files: the XRDs of our kinds and the CRD of the function's input.
 //!
 //! In: the schemas. Out: YAML text, the same bytes each time. Crossplane copies only parts of an XRD into the CRD that
 //! it makes: of the metadata only the name's length, of spec and status no default, `anyOf` or list marker at the very
@@ -6,20 +6,27 @@
 //!
 //! Crossplane never installs the input's CRD: it is for people and editors, and the function checks for itself.
 
+mod columns;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Kind, Rule, Schema, rules};
-use crate::api::{self, plana_client};
+use crate::api::{self, plana_client, template_snapshot};
 use crate::defaults;
 
 /// Name of the Composition that is taken unless a `PLANAClient` names another.
 pub const COMPOSITION_NAME: &str = "planaclient";
 
-/// Longest name of a `PLANAClient`: it is the subdomain.
-const NAME_MAXIMUM_CHARACTERS: u64 = 30;
+/// Name of the Composition that is taken unless a `TemplateSnapshot` names another.
+pub const TEMPLATE_COMPOSITION_NAME: &str = "templatesnapshot";
+
+/// Longest name of a `PLANAClient`, in characters: it is the subdomain.
+const CLIENT_NAME_MAXIMUM: u64 = 30;
+/// Longest name of a `TemplateSnapshot`: a code of at most 30, a hyphen and two digits.
+const SNAPSHOT_NAME_MAXIMUM: u64 = 33;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -106,34 +113,51 @@ struct ResourceVersion {
 
 /// `package/planaclient/definition.yaml`: the XRD of `PLANAClient`.
 pub fn plana_client_definition() -> Result<String, serde_yaml::Error> {
+    let names = Names {
+        kind: plana_client::KIND,
+        list_kind: None,
+        plural: "planaclients",
+        singular: COMPOSITION_NAME,
+        short: &["pcl"],
+        categories: &["odoo"],
+    };
+    definition(names, columns::of_clients(), plana_client())
+}
+
+/// `package/templatesnapshot/definition.yaml`: the XRD of `TemplateSnapshot`.
+pub fn template_snapshot_definition() -> Result<String, serde_yaml::Error> {
+    let names = Names {
+        kind: template_snapshot::KIND,
+        list_kind: None,
+        plural: "templatesnapshots",
+        singular: TEMPLATE_COMPOSITION_NAME,
+        short: &["tpl"],
+        categories: &["odoo"],
+    };
+    definition(names, columns::of_snapshots(), snapshot())
+}
+
+/// An XRD; the Composition of a kind has its singular as name.
+fn definition(names: Names, columns: Vec<Column>, schema: Schema) -> Result<String, serde_yaml::Error> {
     file(&Manifest {
         api_version: "apiextensions.crossplane.io/v2",
         kind: "CompositeResourceDefinition",
         metadata: Named {
-            name: format!("planaclients.{}", api::GROUP),
+            name: format!("{}.{}", names.plural, api::GROUP),
         },
         spec: DefinitionSpec {
             scope: "Cluster",
             group: api::GROUP,
-            names: Names {
-                kind: plana_client::KIND,
-                list_kind: None,
-                plural: "planaclients",
-                singular: "planaclient",
-                short: &["pcl"],
-                categories: &["odoo"],
-            },
             default_composition_ref: Named {
-                name: COMPOSITION_NAME.to_owned(),
+                name: names.singular.to_owned(),
             },
+            names,
             versions: [DefinitionVersion {
                 name: api::VERSION,
                 served: true,
                 referenceable: true,
-                additional_printer_columns: columns(),
-                schema: Validation {
-                    schema: plana_client(),
-                },
+                additional_printer_columns: columns,
+                schema: Validation { schema },
             }],
         },
     })
@@ -179,32 +203,56 @@ fn file(document: &impl Serialize) -> Result<String, serde_yaml::Error> {
     ))
 }
 
-/// The whole object, with every rule.
+/// A whole `PLANAClient`, with every rule.
 fn plana_client() -> Schema {
-    let mut spec = super::plana_client_spec();
-    let mut status = super::plana_client_status();
+    let (mut spec, status) = written(super::plana_client_spec(), super::plana_client_status());
+    rules::add_to_client(&mut spec);
+    if let Some(version) = spec.properties.get_mut("odooVersion") {
+        version.default = Some(Value::from(defaults::ODOO_VERSION));
+    }
+    let name = name("Name of the object, which is the subdomain.", CLIENT_NAME_MAXIMUM);
+    let about = "One tenant: a customer's Odoo, with its database, address, backups and support room.";
+    whole(about, name, spec, status, rules::of_a_client())
+}
+
+/// A whole `TemplateSnapshot`, with every rule.
+fn snapshot() -> Schema {
+    let (mut spec, status) = written(super::template_snapshot_spec(), super::template_snapshot_status());
+    rules::add_to_snapshot(&mut spec);
+    let name = name(
+        "Name of the object, which is the template's: templateCode-odooVersion, such as basic-18.",
+        SNAPSHOT_NAME_MAXIMUM,
+    );
+    let about = "One template database, which new tenants of a tier and an Odoo major are cloned from.";
+    whole(about, name, spec, status, rules::of_a_snapshot())
+}
+
+/// Spec and status as the API server is to have them.
+fn written(mut spec: Schema, mut status: Schema) -> (Schema, Schema) {
     // A null is refused by the API server, or replaced by the default: it says no more than leaving the field out.
     each(&mut spec, &mut |schema| schema.nullable = false);
     // A default would be written by the API server, and what we do not know yet is left out of a status.
     each(&mut status, &mut |schema| {
         (schema.nullable, schema.default) = (false, None);
     });
-    rules::add(&mut spec);
-    if let Some(version) = spec.properties.get_mut("odooVersion") {
-        version.default = Some(Value::from(defaults::ODOO_VERSION));
-    }
-    let name = Schema {
-        description: Some("Name of the object, which is the subdomain.".to_owned()),
+    (spec, status)
+}
+
+fn name(description: &str, maximum: u64) -> Schema {
+    Schema {
+        description: Some(description.to_owned()),
         kind: Some(Kind::String),
-        max_length: Some(NAME_MAXIMUM_CHARACTERS),
+        max_length: Some(maximum),
         ..Schema::default()
-    };
+    }
+}
+
+fn whole(about: &str, name: Schema, spec: Schema, status: Schema, rules: Vec<Rule>) -> Schema {
     let metadata = object("Standard object metadata.", [("name", name)], vec![]);
     let fields = [("metadata", metadata), ("spec", spec), ("status", status)];
-    let about = "One tenant: a customer's Odoo, with its database, address, backups and support room.";
     Schema {
         required: vec!["spec".to_owned()],
-        ..object(about, fields, rules::of_the_object())
+        ..object(about, fields, rules)
     }
 }
 
@@ -252,49 +300,4 @@ fn each(schema: &mut Schema, change: &mut impl FnMut(&mut Schema)) {
     for child in properties.values_mut().chain(inner) {
         each(child, change);
     }
-}
-
-fn columns() -> Vec<Column> {
-    let always = |name, description, json_path| Column {
-        name,
-        kind: "string",
-        description,
-        json_path,
-        priority: None,
-    };
-    let wide = |name, kind, description, json_path| Column {
-        name,
-        kind,
-        description,
-        json_path,
-        priority: Some(1),
-    };
-    vec![
-        always("TIER", "What the customer pays for.", ".spec.tier"),
-        always(
-            "ODOO",
-            "The Odoo major that serves the tenant.",
-            ".status.odooVersion",
-        ),
-        always("PHASE", "Where the tenant is in its life.", ".status.phase"),
-        always("URL", "Where the tenant is served.", ".status.url"),
-        wide(
-            "OWNER",
-            "string",
-            "Mail address of the owner.",
-            ".spec.ownerEmail",
-        ),
-        wide(
-            "DATABASE",
-            "string",
-            "The tenant's database.",
-            ".status.database.name",
-        ),
-        wide(
-            "LAST-BACKUP",
-            "date",
-            "When a backup was last made.",
-            ".status.backup.lastSuccessfulTime",
-        ),
-    ]
 }

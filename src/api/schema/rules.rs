@@ -1,4 +1,4 @@
-//! What no type can say about a `PLANAClient`: rules across fields, and what must not change, in CEL.
+//! What no type can say about our kinds: rules across fields, and what must not change, in CEL.
 //!
 //! In: the schema of a spec. Out: the same with rules, each with a message that says what to do. The API server
 //! evaluates them; the function checks again what it can see, since an older Crossplane (before 2.2) drops the rule at
@@ -7,16 +7,39 @@
 use super::{Rule, Schema};
 use crate::defaults;
 
-/// The rule of the whole object: the API server gives a name once, so the name of the object gives a subdomain once.
-pub(super) fn of_the_object() -> Vec<Rule> {
+/// The rule of a whole `PLANAClient`: the API server gives a name once, so the name of the object gives a subdomain once.
+pub(super) fn of_a_client() -> Vec<Rule> {
     vec![rule(
         "self.metadata.name == self.spec.subdomain",
         "metadata.name must be spec.subdomain: give both the same value, so that no two tenants get one subdomain",
     )]
 }
 
-/// Adds the rules of a spec.
-pub(super) fn add(spec: &mut Schema) {
+/// The rule of a whole `TemplateSnapshot`: its name is its template's, so that there is one for each.
+pub(super) fn of_a_snapshot() -> Vec<Rule> {
+    vec![rule(
+        "self.metadata.name == self.spec.templateCode + '-' + self.spec.odooVersion",
+        "metadata.name must be <spec.templateCode>-<spec.odooVersion>, such as basic-18, so that a template is built by one only",
+    )]
+}
+
+/// Adds the rules of the spec of a `TemplateSnapshot`.
+pub(super) fn add_to_snapshot(spec: &mut Schema) {
+    say_patterns_in_words(spec);
+    for field in ["templateCode", "odooVersion"] {
+        on(
+            spec,
+            field,
+            vec![rule(
+                "self == oldSelf",
+                "cannot change: the template database carries it; make a new TemplateSnapshot for another template",
+            )],
+        );
+    }
+}
+
+/// Adds the rules of the spec of a `PLANAClient`.
+pub(super) fn add_to_client(spec: &mut Schema) {
     say_patterns_in_words(spec);
     on(spec, "subdomain", subdomain());
     on(

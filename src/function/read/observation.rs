@@ -14,11 +14,8 @@ use super::{
 use crate::{
     api::check::Problem,
     names::ResourceName,
-    observed::{Observed, Required},
+    observed::{HEAVY_JOBS_QUESTION, Observed, PODS_QUESTION, Required, SECRET_QUESTION, SNAPSHOT_QUESTION},
 };
-
-/// What begins the names of questions for Secrets.
-const SECRET_QUESTION: &str = "secret-";
 
 /// What an object must say before it is looked at more closely. Every object is asked, so nothing is copied.
 #[derive(Default, Deserialize)]
@@ -37,7 +34,9 @@ struct Named<'a> {
 }
 
 /// Reads the composed resources that are ours; those of other functions are none of our business.
-pub fn observed(resources: &BTreeMap<String, Resource>) -> Result<Observed, Vec<Problem>> {
+pub fn observed<Status: Default>(
+    resources: &BTreeMap<String, Resource>,
+) -> Result<Observed<Status>, Vec<Problem>> {
     let mut observed = Observed::default();
     let mut problems = Vec::new();
     for (text, resource) in resources {
@@ -56,8 +55,8 @@ pub fn observed(resources: &BTreeMap<String, Resource>) -> Result<Observed, Vec<
     }
 }
 
-fn add(
-    observed: &mut Observed,
+fn add<Status>(
+    observed: &mut Observed<Status>,
     name: ResourceName,
     resource: &Resource,
     path: &str,
@@ -115,28 +114,8 @@ pub fn required(request: &RunFunctionRequest) -> Result<Required, Vec<Problem>> 
     let mut problems = Vec::new();
     for (question, resources) in &request.required_resources {
         let path = format!("required_resources[{question:?}]");
-        let bytes = match resources.items.as_slice() {
-            [] => None,
-            [item] => Some(item.resource.as_deref().unwrap_or_default()),
-            items => {
-                let message = format!(
-                    "cannot be {} objects: must be one, which was asked for by its name",
-                    items.len()
-                );
-                problems.push(Problem::new(path, message));
-                continue;
-            }
-        };
-        let read = if question.starts_with(SECRET_QUESTION) {
-            bytes.map(|bytes| view(bytes, &path)).transpose().map(|secret| {
-                required.secrets.insert(question.clone(), secret);
-            })
-        } else {
-            bytes.map(|bytes| view(bytes, &path)).transpose().map(|object| {
-                required.objects.insert(question.clone(), object);
-            })
-        };
-        problems.extend(read.err().into_iter().flatten());
+        let found = answer(&mut required, question, &resources.items, &path);
+        problems.extend(found.err().into_iter().flatten());
     }
     for (question, schema) in &request.required_schemas {
         let known = schema
@@ -150,6 +129,46 @@ pub fn required(request: &RunFunctionRequest) -> Result<Required, Vec<Problem>> 
     } else {
         Err(problems)
     }
+}
+
+fn answer(
+    required: &mut Required,
+    question: &str,
+    items: &[Resource],
+    path: &str,
+) -> Result<(), Vec<Problem>> {
+    let name = question.to_owned();
+    if question == HEAVY_JOBS_QUESTION {
+        required.jobs.insert(name, views(items, path)?);
+    } else if question.starts_with(PODS_QUESTION) {
+        required.pods.insert(name, views(items, path)?);
+    } else if question == SNAPSHOT_QUESTION {
+        required.snapshots.insert(name, at_most_one(items, path)?);
+    } else if question.starts_with(SECRET_QUESTION) {
+        required.secrets.insert(name, at_most_one(items, path)?);
+    } else {
+        required.objects.insert(name, at_most_one(items, path)?);
+    }
+    Ok(())
+}
+
+fn at_most_one<T: DeserializeOwned>(items: &[Resource], path: &str) -> Result<Option<T>, Vec<Problem>> {
+    match items {
+        [] => Ok(None),
+        [item] => view(item.resource.as_deref().unwrap_or_default(), path).map(Some),
+        items => {
+            let message = format!(
+                "cannot be {} objects: must be one, which was asked for by its name",
+                items.len()
+            );
+            Err(vec![Problem::new(path, message)])
+        }
+    }
+}
+
+fn views<T: DeserializeOwned>(items: &[Resource], path: &str) -> Result<Vec<T>, Vec<Problem>> {
+    let read = |item: &Resource| view(item.resource.as_deref().unwrap_or_default(), path);
+    items.iter().map(read).collect()
 }
 
 fn view<T: DeserializeOwned>(bytes: &[u8], path: &str) -> Result<T, Vec<Problem>> {

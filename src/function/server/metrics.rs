@@ -15,10 +15,13 @@ use prometheus_client::{
 };
 use tonic::Code;
 
-use crate::{api::plana_client, function::proto::v1::Severity};
+use crate::{
+    api::{plana_client, template_snapshot},
+    function::proto::v1::Severity,
+};
 
 /// The composite kinds of this function; any other is counted as [`OTHER_KIND`], so that no caller can make series.
-const KINDS: [&str; 1] = [plana_client::KIND];
+const KINDS: [&str; 2] = [plana_client::KIND, template_snapshot::KIND];
 const OTHER_KIND: &str = "other";
 
 /// The Go SDK's buckets, in seconds.

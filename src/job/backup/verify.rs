@@ -10,7 +10,7 @@ use age::x25519;
 use sha1::{Digest as _, Sha1};
 use tar::Archive;
 use tokio::io::AsyncWriteExt as _;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{
     layout::{self, Wanted},
@@ -147,13 +147,17 @@ async fn verify_filestore(
             ),
         ));
     }
-    // The backup is what the filestore was; one that was damaged already is told, and does not make it a bad backup.
     if found.wrong > 0 {
-        warn!(
-            files = found.wrong,
-            first = %found.first_wrong.as_deref().unwrap_or_default(),
-            "files are not what their names say: they were damaged in the filestore already"
-        );
+        return Err(Failure::give_up(
+            "FilestoreDamaged",
+            format!(
+                "{} is as it was stored, and {} of its files are not what their names say, {} first: they were damaged in \
+                 the filestore already; look for them in older backups",
+                object.key,
+                found.wrong,
+                found.first_wrong.as_deref().unwrap_or_default()
+            ),
+        ));
     }
     Ok(archived)
 }

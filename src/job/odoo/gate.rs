@@ -22,7 +22,7 @@ pub enum Content {
     Empty,
     /// What a run of ours left that was killed or failed; it can be thrown away.
     Unfinished,
-    /// Odoo, installed whole.
+    /// What is to be installed, whole.
     Installed,
 }
 
@@ -78,8 +78,9 @@ pub async fn check_dark(client: &Client, roles: &Roles) -> Attempted<()> {
     ))
 }
 
-/// What is in the database, and a refusal when that is somebody's.
-pub async fn content(client: &Client) -> Attempted<Content> {
+/// What is in the database, and a refusal when that is somebody's. One run commits `base` long before the other modules,
+/// so what is installed counts only when it is all of them.
+pub async fn content(client: &Client, major: u32, modules: &[String]) -> Attempted<Content> {
     const TABLES: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                           WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND NOT EXISTS \
                           (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')";
@@ -92,18 +93,16 @@ pub async fn content(client: &Client) -> Attempted<Content> {
         return Ok(Content::Empty);
     }
     let rows = proof::rows(&**client).await?;
-    let is_whole = !rows.iter().any(|row| row.state.starts_with("to "));
-    if is_whole && proof::installed(&rows).contains_key("base") {
+    let Err(failure) = proof::judge(&rows, major, modules) else {
         return Ok(Content::Installed);
-    }
+    };
     match Marker::read(&**client).await? {
         Some(marker) if marker.state == MarkerState::Claimed => Ok(Content::Unfinished),
         _ => Err(Failure::refused(
             "DatabaseNotEmpty",
             format!(
-                "database {:?} has {tables} tables and no finished Odoo, and no marker says that this is ours to \
-                 throw away",
-                client.database
+                "database {:?} has {tables} tables, but {}; no marker says that this is ours to throw away",
+                client.database, failure.message
             ),
         )),
     }
@@ -129,8 +128,6 @@ pub async fn prepare(client: &mut Client, roles: &Roles) -> Attempted<()> {
                          'CREATE') AND has_database_privilege($1, current_database(), 'CREATE')";
     let role = roles.application_role.as_str();
     let database = client.database.clone();
-    // A login with a role setting would grant as that role, and a GRANT without the right to it is only a warning.
-    change(&**client, "SET ROLE NONE", &[]).await?;
     change(&**client, "GRANT USAGE, CREATE ON SCHEMA public TO %I", &[role]).await?;
     change(&**client, "GRANT CREATE ON DATABASE %I TO %I", &[&database, role]).await?;
     let row = client

@@ -51,7 +51,7 @@ const SIGNS: &[(&str, Trouble)] = &[
     ("inconsistent states", Trouble::ModuleMissing),
     ("Some modules are not loaded", Trouble::ModuleMissing),
     ("Failed to load server-wide module", Trouble::ModuleMissing),
-    ("which is not available in your system", Trouble::ModuleMissing),
+    ("module is not available in your system", Trouble::ModuleMissing),
     ("Failed to load registry", Trouble::LoadFailed),
     ("Failed to initialize database", Trouble::LoadFailed),
     ("Transient module states were reset", Trouble::LoadFailed),
@@ -261,6 +261,10 @@ mod tests {
                     "ERROR",
                     "Some modules are not loaded, some dependencies or manifest may be missing: ['sale']",
                 ),
+                "ModuleMissing",
+            ),
+            (
+                "But the latter module is not available in your system.".to_owned(),
                 "ModuleMissing",
             ),
             (

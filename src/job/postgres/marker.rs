@@ -48,8 +48,8 @@ pub struct Marker {
     pub state: MarkerState,
 }
 
-/// What the comment begins with.
-const COMMENT: &str = "function-odoo ";
+/// What the comment begins with; JSON follows.
+pub const COMMENT: &str = "function-odoo ";
 
 impl Marker {
     /// The marker of a tenant.

@@ -11,7 +11,7 @@ use super::Store;
 use crate::job::failure::{Attempted, Failure};
 
 /// Bytes of a part: above S3's minimum of 5 MiB, and small enough that a handful fits in little memory.
-pub const PART_BYTES: usize = 8 << 20;
+const PART_BYTES: usize = 8 << 20;
 /// Parts on their way at a time; one more is being filled.
 const IN_FLIGHT: usize = 2;
 /// Parts of the smallest size: 8 GB.

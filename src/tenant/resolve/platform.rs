@@ -3,21 +3,30 @@
 //! In: a Platform that fits its schema. Out: the parts of a [`super::Tenant`] that come from it, without anything left
 //! to default. Only a major that a tenant needs and the platform lacks is a problem here.
 
+use std::collections::BTreeSet;
+
 use super::{
     super::{
         Backup, Callback, DatabaseServer, Events, FilestoreVolume, Jobs, Matrix, Notices, Release,
         SecretName, TierName,
     },
-    Problems,
+    Problems, tier_word,
 };
 use crate::{
     api::{
+        check::INPUT_PATH,
         plana_client::BackupOverrides,
         platform::{self, Platform},
     },
     defaults,
     names::{Slug, is_label, short_hash},
 };
+
+const TIERS: [TierName; 3] = [TierName::Starter, TierName::Pro, TierName::Enterprise];
+/// Codes of PLANA's templates.
+const BASIC: &str = "basic";
+const PRO: &str = "pro";
+const ENTERPRISE: &str = "enterprise";
 
 /// Whether the platform has a major.
 pub fn is_served(major: &str, platform: &Platform) -> bool {
@@ -106,23 +115,85 @@ fn default_namespace(major: &str) -> String {
     }
 }
 
-/// The code of a tier's template, and the days for which its backups are kept.
-pub fn tier(name: TierName, platform: &Platform) -> (String, u32) {
+/// What a tier gets, without anything left to default.
+pub struct ResolvedTier {
+    /// The code of its template.
+    pub template_code: String,
+    /// Days for which backups are kept.
+    pub retention_days: u32,
+    /// Whether there is no template.
+    pub full_install: bool,
+}
+
+/// What a tier gets.
+pub fn tier(name: TierName, platform: &Platform) -> ResolvedTier {
     let written = platform.tiers.get(&name).cloned().unwrap_or_default();
     let platform::Tier {
         template_code,
         backup_retention_days,
+        modules: _, // those of the template, which tiers may share
+        full_install,
     } = written;
     let (code, days) = match name {
         // The template of the starter tier is called basic.
-        TierName::Starter => ("basic", defaults::BACKUP_RETENTION_STARTER_DAYS),
-        TierName::Pro => ("pro", defaults::BACKUP_RETENTION_PRO_DAYS),
-        TierName::Enterprise => ("enterprise", defaults::BACKUP_RETENTION_ENTERPRISE_DAYS),
+        TierName::Starter => (BASIC, defaults::BACKUP_RETENTION_STARTER_DAYS),
+        TierName::Pro => (PRO, defaults::BACKUP_RETENTION_PRO_DAYS),
+        TierName::Enterprise => (ENTERPRISE, defaults::BACKUP_RETENTION_ENTERPRISE_DAYS),
     };
-    (
-        template_code.unwrap_or_else(|| code.to_owned()),
-        backup_retention_days.unwrap_or(days),
-    )
+    ResolvedTier {
+        template_code: template_code.unwrap_or_else(|| code.to_owned()),
+        retention_days: backup_retention_days.unwrap_or(days),
+        full_install: full_install.unwrap_or(false),
+    }
+}
+
+/// The codes of all templates, as people list them.
+pub fn template_codes(platform: &Platform) -> BTreeSet<String> {
+    TIERS.map(|name| tier(name, platform).template_code).into()
+}
+
+/// The modules of a template, sorted: those that a tier with its code names, or PLANA's. Tiers that share a template
+/// and name different ones contradict each other.
+pub fn modules(code: &str, platform: &Platform, problems: &mut Problems) -> Vec<String> {
+    let mut given: Option<BTreeSet<&String>> = None;
+    for name in TIERS
+        .into_iter()
+        .filter(|name| tier(*name, platform).template_code == code)
+    {
+        let Some(written) = platform.tiers.get(&name).filter(|tier| !tier.modules.is_empty()) else {
+            continue;
+        };
+        let modules: BTreeSet<_> = written.modules.iter().collect();
+        if given.as_ref().is_some_and(|given| *given != modules) {
+            let path = format!("{INPUT_PATH}.tiers.{}.modules", tier_word(name));
+            let message = format!(
+                "cannot differ from those of another tier with the template {code}: give both the same, or another templateCode"
+            );
+            problems.add(&path, message);
+        }
+        given.get_or_insert(modules);
+    }
+    match given {
+        Some(given) => given.into_iter().cloned().collect(),
+        None => sorted(default_modules(code)),
+    }
+}
+
+/// Module names, sorted, each once: another order is not another template.
+pub fn sorted<T: Into<String>>(modules: impl IntoIterator<Item = T>) -> Vec<String> {
+    let modules: BTreeSet<String> = modules.into_iter().map(Into::into).collect();
+    modules.into_iter().collect()
+}
+
+fn default_modules(code: &str) -> Vec<&'static str> {
+    let mut modules = defaults::MODULES_BASIC.to_vec();
+    if [PRO, ENTERPRISE].contains(&code) {
+        modules.extend(defaults::MODULES_PRO);
+    }
+    if code == ENTERPRISE {
+        modules.extend(defaults::MODULES_ENTERPRISE);
+    }
+    modules
 }
 
 /// The backups of a tenant that may differ from those of its tier.
@@ -189,6 +260,7 @@ pub fn jobs(platform: &Platform) -> Jobs {
         heavy_resources,
         light_resources,
         init_deadline_seconds,
+        template_deadline_seconds,
         backup_deadline_seconds: _, // with the backup
     } = platform.jobs.clone();
     Jobs {
@@ -201,6 +273,7 @@ pub fn jobs(platform: &Platform) -> Jobs {
         heavy: heavy_resources,
         light: light_resources,
         init_deadline_seconds,
+        template_deadline_seconds,
     }
 }
 
