@@ -71,7 +71,9 @@ pub async fn run(attempt: &Attempt, command: &TenantInit) -> Attempted<Option<Re
     }
     match standing {
         Standing::Clone | Standing::Empty => {
-            files::refuse_leftover(&filestore)?;
+            let inside = tenancy.inside().await?;
+            files::refuse_leftover(&filestore, &files::attachments(&*inside).await?)?;
+            inside.close().await;
             make(attempt, &mut tenancy, command, &password, true).await?;
         }
         Standing::Begun => make(attempt, &mut tenancy, command, &password, false).await?,
@@ -112,23 +114,25 @@ async fn look(
 /// What can be known of a closed database from outside.
 async fn refuse_closed(tenancy: &Tenancy<'_>, command: &TenantInit, facts: &DatabaseFacts) -> Attempted<()> {
     let database = &command.tenant.database;
-    let refused = |reason, what: &str| {
-        Err(Failure::refused(
-            reason,
-            format!(
-                "the database {database:?} {what} ({}); nothing was touched",
-                facts.describe()
-            ),
-        ))
+    let say = |what: &str| {
+        format!(
+            "the database {database:?} {what} ({}); nothing was touched",
+            facts.describe()
+        )
     };
     if facts.is_template {
-        return refused("DatabaseIsTemplate", "is a template, and no tenant's");
+        return Err(Failure::refused(
+            "DatabaseIsTemplate",
+            say("is a template, and no tenant's"),
+        ));
     }
     if facts.owner != command.roles.maintenance_role {
-        return refused(
+        return Err(Failure::refused(
             "DatabaseClosed",
-            "is closed, and not by its Database resource: it was released to be dropped, or somebody closed it",
-        );
+            say(
+                "is closed, and not by its Database resource: it was released to be dropped, or somebody closed it",
+            ),
+        ));
     }
     let comment = Marker::read_comment(&*tenancy.server, database).await?;
     match comment {
@@ -215,8 +219,7 @@ async fn claim(tenancy: &mut Tenancy<'_>, command: &TenantInit, is_new: bool) ->
     let record = if let Some(record) = known {
         record
     } else {
-        let is_clone = command.template.is_some();
-        let origin = if is_clone {
+        let origin = if command.template.is_some() {
             Origin::Template
         } else {
             Origin::Installed

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
 };
 
@@ -464,7 +465,9 @@ fn a_leftover_directory_is_never_mixed_in() {
     );
     assert!(leftover.exists());
     assert!(!world.pool_gets_in(&tenant.database));
-    // Marks of Odoo's garbage collection are no data.
+    // A file that the database names is the same file; marks of Odoo's garbage collection are no data.
+    let (name, content) = FILES[0];
+    write(&world.filestore(&tenant.database).join(name), content);
     fs::remove_file(&leftover).expect("it is there");
     write(&world.filestore(&tenant.database).join("checklist/ab/mark"), "");
     job.run().done();
@@ -655,7 +658,6 @@ impl Session {
 
     /// Whether the server still talks to it: asked for a row, it answers.
     pub fn is_alive(&self) -> bool {
-        use std::io::{BufRead, BufReader, Write};
         let mut child = self.0.borrow_mut();
         let asked = writeln!(
             child.stdin.as_mut().expect("it is piped"),

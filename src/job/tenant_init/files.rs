@@ -76,9 +76,11 @@ pub fn compare(filestore: &Filestore, attachments: &Attachments) -> Attempted<Co
     Ok(comparison)
 }
 
-/// Refuses a directory that is another's: the tenant is new, and nobody has written files for it yet.
-pub fn refuse_leftover(filestore: &Filestore) -> Attempted<()> {
-    let files = everything_in(filestore.path())?;
+/// Refuses a directory that is another's: one with files that the new database does not name. Those that it names are the
+/// same files, since a name is that of the content.
+pub fn refuse_leftover(filestore: &Filestore, attachments: &Attachments) -> Attempted<()> {
+    let mut files = everything_in(filestore.path())?;
+    files.retain(|name| !attachments.contains_key(name));
     if files.is_empty() {
         return Ok(());
     }
@@ -103,8 +105,8 @@ pub fn shown(names: &[String]) -> String {
 
 /// Copies the files that the database names from the template's directory. What an earlier run has copied is kept.
 pub fn copy(template: &Filestore, to: &Filestore, attachments: &Attachments, stop: &Stop) -> Attempted<()> {
-    if to.exists() && !everything_in(to.path())?.is_empty() {
-        // The rename was the last act of an earlier run; what it left is compared by the proof.
+    let there = compare(to, attachments)?;
+    if to.exists() && there.missing.is_empty() && there.damaged.is_empty() {
         return Ok(());
     }
     let unfinished = unfinished(to.path());
@@ -222,7 +224,7 @@ fn copy_file(from: &Filestore, to: &Path, name: &str) -> Attempted<u64> {
 }
 
 fn put_in_place(unfinished: &Path, to: &Filestore) -> Attempted<()> {
-    // Empty, or marks of Odoo's garbage collection: it was looked at before.
+    // It has nothing that is not in the copy as well: it was looked at before.
     remove(to.path())?;
     fs::rename(unfinished, to.path()).map_err(|error| failed("put in place", to.path(), &error))?;
     // Without it, a crash of the machine may undo the rename; not all file systems can do it.

@@ -44,21 +44,18 @@ pub struct Seen {
 /// What the database is, or why it is none of ours.
 pub fn standing(command: &TenantInit, seen: &Seen) -> Attempted<Standing> {
     let wanted = Marker::tenant(&command.tenant.marker, &command.tenant.slug, MarkerState::Ready);
-    let refuse = |reason, what: fmt::Arguments<'_>| {
-        Err(Failure::refused(
-            reason,
-            format!(
-                "the database {:?} {what} ({}); nothing was touched",
-                command.tenant.database,
-                seen.facts.describe()
-            ),
-        ))
+    let say = |what: fmt::Arguments<'_>| {
+        format!(
+            "the database {:?} {what} ({}); nothing was touched",
+            command.tenant.database,
+            seen.facts.describe()
+        )
     };
     if seen.facts.is_template {
-        return refuse(
+        return Err(Failure::refused(
             "DatabaseIsTemplate",
-            format_args!("is a template, and no tenant's"),
-        );
+            say(format_args!("is a template, and no tenant's")),
+        ));
     }
     match &seen.marker {
         Some(marker) if marker.is_same_owner(&wanted) => Ok(match marker.state {
@@ -69,71 +66,68 @@ pub fn standing(command: &TenantInit, seen: &Seen) -> Attempted<Standing> {
             if command.adopt.as_ref() == Some(&marker.id) {
                 return Ok(Standing::Adoptable);
             }
-            refuse(
+            Err(Failure::refused(
                 "ForeignDatabase",
-                format_args!(
+                say(format_args!(
                     "belongs to {}, not to {}. To take it over on purpose, set spec.adoptDatabase to {:?}",
                     marker.describe(),
                     wanted.describe(),
                     marker.id
-                ),
-            )
+                )),
+            ))
         }
-        found if command.adopt.is_some() => refuse(
+        found if command.adopt.is_some() => Err(Failure::refused(
             "NotAdoptable",
-            format_args!(
+            say(format_args!(
                 "was to be taken over as that of {:?}, and carries {}",
                 command.adopt.as_deref().unwrap_or_default(),
                 found
                     .as_ref()
                     .map_or_else(|| "no marker".to_owned(), Marker::describe)
-            ),
-        ),
+            )),
+        )),
         Some(template) => clone_of(command, seen, template),
         None if seen.is_empty && seen.facts.is_dark(&command.roles) && command.template.is_none() => {
             Ok(Standing::Empty)
         }
-        None if seen.is_empty && command.template.is_some() => refuse(
+        None if seen.is_empty && command.template.is_some() => Err(Failure::refused(
             "DatabaseEmpty",
-            format_args!(
+            say(format_args!(
                 "is empty, and was to be a clone of a template. Delete it, so that it is cloned again"
-            ),
-        ),
-        None => refuse(
+            )),
+        )),
+        None => Err(Failure::refused(
             "DatabaseUnmarked",
-            format_args!(
+            say(format_args!(
                 "says nothing of whose it is, and only one that is empty and hidden, or a clone of a template that \
                  template-build has made, becomes a tenant's. Move it away, or mark it and set spec.adoptDatabase"
-            ),
-        ),
+            )),
+        )),
     }
 }
 
 /// A database that carries the marker of a template.
 fn clone_of(command: &TenantInit, seen: &Seen, marker: &Marker) -> Attempted<Standing> {
-    let refuse = |reason, what: &str| {
-        Err(Failure::refused(
-            reason,
-            format!(
-                "the database {:?} is a copy of {} and {what} ({}); nothing was touched",
-                command.tenant.database,
-                marker.describe(),
-                seen.facts.describe()
-            ),
-        ))
+    let say = |what: &str| {
+        format!(
+            "the database {:?} is a copy of {} and {what} ({}); nothing was touched",
+            command.tenant.database,
+            marker.describe(),
+            seen.facts.describe()
+        )
     };
     let major = marker.subject.rsplit_once('-').map(|(_, major)| major);
     if command.template.is_none() {
-        return refuse(
+        return Err(Failure::refused(
             "ForeignDatabase",
-            "was to be empty. Delete it, so that it is made again",
-        );
+            say("was to be empty. Delete it, so that it is made again"),
+        ));
     }
     if marker.state != MarkerState::Ready {
-        return refuse(
+        return Err(Failure::refused(
             "TemplateUnfinished",
-            "of one that was not finished. Delete it, so that it is cloned again",
-        );
+            say("of one that was not finished. Delete it, so that it is cloned again"),
+        ));
     }
     let is_other = seen
         .template_subject
@@ -141,16 +135,18 @@ fn clone_of(command: &TenantInit, seen: &Seen, marker: &Marker) -> Attempted<Sta
         .is_some_and(|subject| *subject != marker.subject);
     if is_other || major != Some(&command.odoo_version.to_string()) {
         let template = command.template.as_deref().unwrap_or_default();
-        return refuse(
+        return Err(Failure::refused(
             "ForeignDatabase",
-            &format!("not of {template:?}. Delete it, so that it is cloned again"),
-        );
+            say(&format!(
+                "not of {template:?}. Delete it, so that it is cloned again"
+            )),
+        ));
     }
     if !seen.facts.is_dark(&command.roles) {
-        return refuse(
+        return Err(Failure::refused(
             "DatabasePublished",
-            "pools can see it already. Somebody has given it away: move it away",
-        );
+            say("pools can see it already. Somebody has given it away: move it away"),
+        ));
     }
     Ok(Standing::Clone)
 }
@@ -214,10 +210,9 @@ mod tests {
         }
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "this is what a look at a database gives")]
-    fn template(subject: &str, state: MarkerState) -> Option<Marker> {
+    fn template(subject: &str, state: MarkerState) -> Marker {
         let (code, major) = subject.rsplit_once('-').unwrap();
-        Some(Marker::template("t", code, major.parse().unwrap(), state))
+        Marker::template("t", code, major.parse().unwrap(), state)
     }
 
     fn refusal(command: &TenantInit, seen: &Seen) -> &'static str {
@@ -230,15 +225,15 @@ mod tests {
     #[test]
     fn a_dark_clone_of_the_template_is_claimed_and_no_other() {
         let ready = MarkerState::Ready;
-        let good = seen(template("basic-18", ready));
+        let good = seen(Some(template("basic-18", ready)));
         assert_eq!(standing(&command(), &good), Ok(Standing::Clone));
         for other in ["pro-18", "basic-17"] {
             assert_eq!(
-                refusal(&command(), &seen(template(other, ready))),
+                refusal(&command(), &seen(Some(template(other, ready)))),
                 "ForeignDatabase"
             );
         }
-        let unfinished = seen(template("basic-18", MarkerState::Claimed));
+        let unfinished = seen(Some(template("basic-18", MarkerState::Claimed)));
         assert_eq!(refusal(&command(), &unfinished), "TemplateUnfinished");
         let mut published = good.clone();
         published.facts.owner = "plana".to_owned();
@@ -258,10 +253,10 @@ mod tests {
 
     #[test]
     fn a_template_that_vanished_leaves_its_major_to_compare() {
-        let mut gone = seen(template("pro-18", MarkerState::Ready));
+        let mut gone = seen(Some(template("pro-18", MarkerState::Ready)));
         gone.template_subject = None;
         assert_eq!(standing(&command(), &gone), Ok(Standing::Clone));
-        gone.marker = template("pro-17", MarkerState::Ready);
+        gone.marker = Some(template("pro-17", MarkerState::Ready));
         assert_eq!(refusal(&command(), &gone), "ForeignDatabase");
     }
 
@@ -297,7 +292,7 @@ mod tests {
         assert_eq!(standing(&adopting("theirs"), &other), Ok(Standing::Adoptable));
         assert_eq!(refusal(&adopting("wrong"), &other), "ForeignDatabase");
         assert_eq!(refusal(&adopting("theirs"), &seen(None)), "NotAdoptable");
-        let clone = seen(template("basic-18", MarkerState::Ready));
+        let clone = seen(Some(template("basic-18", MarkerState::Ready)));
         assert_eq!(refusal(&adopting("t"), &clone), "NotAdoptable");
         // The same id for another slug is another tenant.
         let renamed = seen(Some(Marker::tenant("ours", "other", MarkerState::Ready)));

@@ -26,42 +26,44 @@ pub struct Version {
 pub fn login_page(status: u16, location: Option<&str>, body: &[u8], host: &str) -> Attempted<()> {
     let location = location.unwrap_or_default();
     let body = String::from_utf8_lossy(body);
-    let failure = |reason, what: String| Err(Failure::retry(reason, what));
     match status {
         200 if body.contains("name=\"login\"") && body.contains("name=\"password\"") => Ok(()),
-        200 => failure(
+        200 => Err(Failure::retry(
             "LoginPageOdd",
             format!("/web/login of {host} is 200, and has no form to log in with"),
-        ),
-        300..=399 if location.contains("/web/database/") => failure(
+        )),
+        300..=399 if location.contains("/web/database/") => Err(Failure::retry(
             "TenantNotListed",
             format!(
                 "the workers do not list the database of {host} (redirect {status} to {location}): it must belong to \
                  the role that they log in with, let them connect, and match their dbfilter"
             ),
-        ),
-        300..=399 => failure(
+        )),
+        300..=399 => Err(Failure::retry(
             "TenantRedirected",
             format!("/web/login of {host} is a redirect ({status}) to {location:?}, and was to be a page"),
-        ),
-        404 => failure(
+        )),
+        404 => Err(Failure::retry(
             "LoginPageMissing",
             format!(
                 "{host} has no /web/login: the URL is not that of Odoo's workers, or they lack the module web"
             ),
-        ),
-        500 => failure(
+        )),
+        500 => Err(Failure::retry(
             "TenantBroken",
             format!(
                 "/web/login of {host} fails (500): the workers list the database and cannot load it. Their log says \
                  why; often their modules are older or newer than the database's"
             ),
-        ),
-        502..=504 => failure(
+        )),
+        502..=504 => Err(Failure::retry(
             "WorkersUnavailable",
             format!("something in front of the workers answers {status} for {host}: none of them is ready"),
-        ),
-        _ => failure("LoginPageOdd", format!("/web/login of {host} answers {status}")),
+        )),
+        _ => Err(Failure::retry(
+            "LoginPageOdd",
+            format!("/web/login of {host} answers {status}"),
+        )),
     }
 }
 
