@@ -154,12 +154,12 @@ fn settings(login: &Login, data_directory: &str) -> Vec<(&'static str, String)> 
 
 /// The image's file with our settings in place of its own. Sections of modules (`[queue_job]`) stay as they are.
 fn derive(image: &str, settings: &[(&str, String)]) -> Attempted<String> {
-    let mut options = format!("[{SECTION}]\n");
+    let mut options = vec![format!("[{SECTION}]")];
     for (name, value) in settings {
         check(name, value)?;
-        options += &format!("{name} = {value}\n");
+        options.push(format!("{name} = {value}"));
     }
-    let mut others = String::new();
+    let mut others = Vec::new();
     let mut section = None;
     let mut keeps = false;
     for line in image.lines() {
@@ -172,7 +172,7 @@ fn derive(image: &str, settings: &[(&str, String)]) -> Attempted<String> {
             section = Some(name);
             keeps = false;
             if name != SECTION {
-                others += &format!("{line}\n");
+                others.push(line.to_owned());
             }
             continue;
         }
@@ -181,13 +181,14 @@ fn derive(image: &str, settings: &[(&str, String)]) -> Attempted<String> {
             Some(SECTION) => {
                 keeps = if is_continued { keeps } else { is_kept(line_text) };
                 if keeps {
-                    options += &format!("{line}\n");
+                    options.push(line.to_owned());
                 }
             }
-            Some(_) => others += &format!("{line}\n"),
+            Some(_) => others.push(line.to_owned()),
         }
     }
-    Ok(options + &others)
+    options.append(&mut others);
+    Ok(options.join("\n") + "\n")
 }
 
 fn section_name(line: &str) -> Option<&str> {
