@@ -12,11 +12,12 @@
 //! | `drop` | the old template under its new name, the directory of the build | removes both |
 
 mod content;
+mod preview;
 
 use tracing::{info, warn};
 
 use super::{
-    attempt::{Attempt, println_result},
+    attempt::Attempt,
     failure::{Attempted, Failure},
     filestore::Filestore,
     odoo,
@@ -90,7 +91,8 @@ pub async fn run(attempt: &Attempt, command: &TemplateBuild) -> Attempted<Option
     };
     attempt.phase("gate").await?;
     let situation = run.gate().await?;
-    if run.only_says(&situation) {
+    if attempt.dry_run {
+        preview::say(command, &run.name, &run.modules, &situation);
         return Ok(None);
     }
     attempt.phase("clean").await?;
@@ -190,38 +192,6 @@ impl Run<'_> {
         }
         let filestore = self.filestore(&self.command.database)?;
         Ok(files::complete(filestore, record.build.clone()).await?.is_some())
-    }
-
-    fn only_says(&self, situation: &Situation) -> bool {
-        let command = self.command;
-        if !self.attempt.dry_run {
-            return false;
-        }
-        if situation.is_fresh {
-            println_result(&format!(
-                "would change nothing: {} is of revision {} and has these modules",
-                command.database, command.revision
-            ));
-        } else {
-            let place = situation.current.as_ref().map_or(
-                "there is none yet",
-                |_| "the one that is there would serve until then, and be dropped",
-            );
-            println_result(&format!(
-                "would build {} from revision {} with {} as {}, and swap it in; {place}",
-                command.database,
-                command.revision,
-                self.modules.join(", "),
-                self.name
-            ));
-        }
-        for found in &situation.leftovers {
-            println_result(&format!(
-                "would drop {}, which an earlier run has left",
-                found.database
-            ));
-        }
-        true
     }
 
     /// Removes what earlier runs have left.

@@ -153,10 +153,11 @@ pub fn asked(installed: &BTreeMap<String, String>, modules: &[String]) -> BTreeM
 /// The hash of all modules and versions.
 #[must_use]
 pub fn digest(installed: &BTreeMap<String, String>) -> String {
-    let lines = installed
+    let lines: Vec<String> = installed
         .iter()
-        .map(|(name, version)| format!("{name}={version}\n"));
-    hexadecimal(lines.collect::<Vec<_>>().concat().as_bytes(), DIGEST_DIGITS)
+        .map(|(name, version)| format!("{name}={version}\n"))
+        .collect();
+    hexadecimal(lines.concat().as_bytes(), DIGEST_DIGITS)
 }
 
 /// Whether there is such a table, and in it such a column.
