@@ -23,15 +23,13 @@ mod password;
 mod personalise;
 mod prove;
 mod record;
+mod report;
 mod standing;
 
 use std::iter;
 
-use tokio_postgres::GenericClient;
-
 use self::{
     password::Password,
-    prove::Proven,
     record::Record,
     standing::{Seen, Standing},
 };
@@ -48,7 +46,7 @@ use super::{
     },
     tenancy::{self, Tenancy},
 };
-use crate::contract::{Origin, Report, TenantInit, TenantReport};
+use crate::contract::{Origin, Report, TenantInit};
 
 /// The module that every other needs.
 const BASE: &str = "base";
@@ -81,7 +79,7 @@ pub async fn run(attempt: &Attempt, command: &TenantInit) -> Attempted<Option<Re
         Standing::Finished => {}
     }
     attempt.phase("read-back").await?;
-    report(&tenancy, command).await.map(Some)
+    report::read(&tenancy, command).await.map(Some)
 }
 
 /// Whose database it is. One that was born closed is opened for us first, and closed again when it is none of ours.
@@ -357,41 +355,6 @@ async fn adopt(attempt: &Attempt, tenancy: &mut Tenancy<'_>, command: &TenantIni
     inside.close().await;
     attempt.phase("adopt").await?;
     publish(tenancy, command, Some(&record)).await
-}
-
-async fn report(tenancy: &Tenancy<'_>, command: &TenantInit) -> Attempted<Report> {
-    let (database, id) = (&command.tenant.database, &command.tenant.marker);
-    let facts = tenancy.required_facts().await?;
-    tenancy.own_marker(&facts).await?;
-    let inside = tenancy.inside().await?;
-    let record = finished_record(&*inside, id).await?;
-    let Proven {
-        uuid,
-        base_version,
-        module_count,
-        files,
-    } = prove::prove(&*inside, command, &record).await?;
-    inside.close().await;
-    if !facts.is_dark(&command.roles) {
-        // A tenant that was suspended since is finished too, and stays as it is.
-        access::prove_published(&*tenancy.server, database, &command.roles).await?;
-    }
-    Ok(Report::Tenant(TenantReport {
-        marker: id.clone(),
-        origin: record.origin,
-        database_uuid: uuid,
-        base_version,
-        module_count,
-        database_bytes: facts.bytes,
-        filestore_files: files,
-        password_set: record.password_set,
-    }))
-}
-
-/// The record of a finished tenant. One that another command has made (a restore) has none, and was there before.
-async fn finished_record(client: &impl GenericClient, id: &str) -> Attempted<Record> {
-    let record = Record::read(client, id).await?;
-    Ok(record.unwrap_or_else(|| Record::new(Origin::Adopted, None)))
 }
 
 fn would(command: &TenantInit, standing: &Standing) -> String {
