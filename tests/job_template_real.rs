@@ -130,15 +130,15 @@ impl<'a> World<'a> {
         }
     }
 
-    fn job(&self, command: Command) -> Job {
-        Job::new(&command)
+    fn job(&self, command: &Command) -> Job {
+        Job::new(command)
             .secret(DATABASE_USERNAME, ADMIN)
             .secret(DATABASE_PASSWORD, &self.postgres.password(ADMIN))
             .variable("TMPDIR", self.folder.path().display().to_string())
     }
 
     fn build_with(&self, command: TemplateBuild, odoo: &Path) -> Job {
-        self.job(Command::TemplateBuild(command))
+        self.job(&Command::TemplateBuild(command))
             .variable("ODOO_JOB_ODOO", odoo.display().to_string())
     }
 
@@ -149,7 +149,7 @@ impl<'a> World<'a> {
     }
 
     fn remove(&self, database: &str, marker: &str) -> Job {
-        self.job(Command::TemplateRemove(TemplateRemove {
+        self.job(&Command::TemplateRemove(TemplateRemove {
             server: self.server(),
             roles: roles(),
             database: database.to_owned(),
@@ -620,7 +620,7 @@ fn another_major_is_refused_before_anything_is_made() {
         .run();
     refused(&finished, ExitCode::GiveUp, "ProgramMissing");
     let finished = world
-        .job(Command::TemplateBuild(world.command(&name, "r1", &["base"])))
+        .job(&Command::TemplateBuild(world.command(&name, "r1", &["base"])))
         .variable("PATH", "/nowhere")
         .run();
     refused(&finished, ExitCode::GiveUp, "ProgramMissing");
@@ -663,7 +663,7 @@ fn what_is_not_ours_is_not_touched() {
             );
         }
     }
-    assert_eq!(world.family(&name), [name.clone()]);
+    assert_eq!(world.family(&name), [name.as_str()]);
     // A directory of nobody knows whom.
     let orphan = unique("orphan");
     let folder = world.data.join("filestore").join(&orphan).join("ab");
@@ -987,7 +987,7 @@ fn half_an_odoo_in_a_tenants_database_is_thrown_away() {
             data_directory: world.data.display().to_string(),
         });
         let double = world.double(mode, "19.0").display().to_string();
-        world.job(command).variable("ODOO_JOB_ODOO", double)
+        world.job(&command).variable("ODOO_JOB_ODOO", double)
     };
     // Killed when `base` was there and `web` was not: no state says that anything is missing.
     let mut running = job("baseonly").start();
