@@ -64,7 +64,7 @@ pub async fn run(attempt: &Attempt, command: &TenantInit) -> Attempted<Option<Re
     let Some(standing) = look(attempt, &mut tenancy, command).await? else {
         return Ok(None);
     };
-    if attempt.only_says(&would(command, &standing)) {
+    if attempt.only_says(&standing::would(command, &standing)) {
         return Ok(None);
     }
     match standing {
@@ -355,23 +355,4 @@ async fn adopt(attempt: &Attempt, tenancy: &mut Tenancy<'_>, command: &TenantIni
     inside.close().await;
     attempt.phase("adopt").await?;
     publish(tenancy, command, Some(&record)).await
-}
-
-fn would(command: &TenantInit, standing: &Standing) -> String {
-    let (database, role) = (&command.tenant.database, &command.roles.application_role);
-    match standing {
-        Standing::Clone => {
-            format!("claim {database:?}, copy the template's files, personalise it, give it to {role}")
-        }
-        Standing::Empty => {
-            format!("claim {database:?}, install Odoo's modules, personalise it, give it to {role}")
-        }
-        Standing::Begun => {
-            format!("go on with {database:?}, which an earlier run has claimed, and give it to {role}")
-        }
-        Standing::Adoptable => {
-            format!("put our marker and host on {database:?}, and leave its data as they are")
-        }
-        Standing::Finished => format!("look at {database:?}, which is finished, and change nothing"),
-    }
 }

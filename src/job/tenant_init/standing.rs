@@ -151,6 +151,27 @@ fn clone_of(command: &TenantInit, seen: &Seen, marker: &Marker) -> Attempted<Sta
     Ok(Standing::Clone)
 }
 
+/// What a run would do, in words.
+#[must_use]
+pub fn would(command: &TenantInit, standing: &Standing) -> String {
+    let (database, role) = (&command.tenant.database, &command.roles.application_role);
+    match standing {
+        Standing::Clone => {
+            format!("claim {database:?}, copy the template's files, personalise it, give it to {role}")
+        }
+        Standing::Empty => {
+            format!("claim {database:?}, install Odoo's modules, personalise it, give it to {role}")
+        }
+        Standing::Begun => {
+            format!("go on with {database:?}, which an earlier run has claimed, and give it to {role}")
+        }
+        Standing::Adoptable => {
+            format!("put our marker and host on {database:?}, and leave its data as they are")
+        }
+        Standing::Finished => format!("look at {database:?}, which is finished, and change nothing"),
+    }
+}
+
 /// For whom a template is, by its name: `basic-18` of `basic-template-18.planapulse.app`.
 #[must_use]
 pub fn subject_of_name(template: &str) -> Option<String> {
