@@ -1,0 +1,120 @@
+//! A real Kubernetes with Crossplane on one machine, up and down by one command.
+//!
+//! In: the programs that `dev/install-tools --e2e` builds, and the packages of `dev/package`. Out: a cluster in
+//! namespaces of its own (network, mounts, processes), with function-odoo installed as users install it.
+//!
+//! The layers, outermost first:
+//!
+//! | process | is |
+//! |---|---|
+//! | `cluster up`, `down`, `status`, ... | the command of the person; ends when it has said what there is to say |
+//! | `cluster keep` | outside: makes the namespaces, removes what the kernel does not, when everything has ended |
+//! | `cluster inside` | process 1 of the namespaces: adopts and buries; with it the kernel ends everything in there |
+//! | `cluster supervise` | starts programs in order, installs Crossplane and the packages, and watches |
+//!
+//! Whichever of these is killed, everything below it is gone with it.
+
+mod certificates;
+mod cgroup;
+mod crossplane;
+mod inside;
+mod keeper;
+mod kubectl;
+mod machine;
+mod node;
+mod place;
+mod plane;
+mod platform;
+mod postgres;
+mod program;
+mod supervise;
+mod view;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::place::Place;
+
+/// A real cluster on this machine, for trying function-odoo and for its tests.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where `dev/install-tools` puts programs, and where the cluster has its state.
+    #[arg(long, env = "FUNCTION_ODOO_CACHE", global = true)]
+    cache: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Starts the cluster and installs the packages; nothing happens when it is up.
+    Up {
+        /// Folder with the packages of dev/package.
+        #[arg(long, default_value = "_out")]
+        packages: PathBuf,
+    },
+    /// Ends the cluster, and leaves nothing but its logs.
+    Down,
+    /// What runs, and what it takes.
+    Status,
+    /// Prints a log; without a name, says which there are.
+    Logs {
+        /// Name of the log.
+        name: Option<String>,
+    },
+    /// Runs kubectl in the cluster, as its administrator.
+    Kubectl {
+        /// What kubectl gets.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Runs psql on the cluster's PostgreSQL, as its superuser.
+    Psql {
+        /// What psql gets.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    #[command(hide = true)]
+    Keep {
+        /// Folder with the packages.
+        packages: PathBuf,
+    },
+    #[command(hide = true)]
+    Inside {
+        /// Folder with the packages.
+        packages: PathBuf,
+    },
+    #[command(hide = true)]
+    Supervise {
+        /// Folder with the packages.
+        packages: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(code) => code,
+        Err(problem) => {
+            eprintln!("cluster: {problem:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(Arguments { cache, action }: Arguments) -> Result<ExitCode> {
+    let place = Place::new(cache)?;
+    match action {
+        Action::Up { packages } => keeper::up(&place, &packages),
+        Action::Down => keeper::down(&place),
+        Action::Status => view::status(&place),
+        Action::Logs { name } => view::logs(&place, name.as_deref()),
+        Action::Kubectl { arguments } => view::kubectl(&place, &arguments),
+        Action::Psql { arguments } => view::psql(&place, &arguments),
+        Action::Keep { packages } => keeper::keep(&place, &packages),
+        Action::Inside { packages } => inside::run(&place, &packages),
+        Action::Supervise { packages } => supervise::run(&place, &packages),
+    }
+}

@@ -1,0 +1,138 @@
+//! Where things are.
+//!
+//! In: the cache folder of `dev/install-tools`. Out: the paths in it, and those that are the same in every cluster.
+//! What the cluster writes is in `e2e/run` of the cache, which its own namespace has as [`RUN`]: short enough for
+//! sockets, open to the users that programs run as, and the same in all configuration files.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+
+/// `e2e/run` of the cache, as the cluster sees it.
+pub const RUN: &str = "/run/e2e";
+/// The unpacked packages of `dev/node`, as the cluster sees them.
+pub const NODE: &str = "/run/node";
+/// The address of the machine in the cluster's network: pods, DNS, registry and PostgreSQL meet there.
+pub const ADDRESS: &str = "10.88.0.1";
+/// How the registry is reached from the machine, and from pods.
+pub const REGISTRY: &str = "127.0.0.1:5000";
+
+/// The cache folder.
+#[derive(Clone, Debug)]
+pub struct Place {
+    cache: PathBuf,
+}
+
+impl Place {
+    /// The folder that was given, or the usual one.
+    pub fn new(cache: Option<PathBuf>) -> Result<Self> {
+        let usual = || {
+            let caches = env::var_os("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
+            Some(caches?.join("function-odoo"))
+        };
+        let cache = cache
+            .or_else(usual)
+            .context("cannot tell where the cache is: set HOME or FUNCTION_ODOO_CACHE")?;
+        let cache = std::path::absolute(cache).context("cannot make the cache's path absolute")?;
+        Ok(Self { cache })
+    }
+
+    /// The folder itself.
+    pub fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// A program of `dev/install-tools`.
+    pub fn tool(&self, name: &str) -> PathBuf {
+        self.cache.join("bin").join(name)
+    }
+
+    /// What `dev/node` has unpacked.
+    pub fn node(&self) -> PathBuf {
+        self.cache.join("node")
+    }
+
+    /// What `dev/cluster-images` has gathered.
+    pub fn gathered(&self, name: &str) -> PathBuf {
+        self.cache.join("cluster").join(name)
+    }
+
+    /// What is ours to write.
+    pub fn home(&self) -> PathBuf {
+        self.cache.join("e2e")
+    }
+
+    /// The state of the running cluster; gone with it.
+    pub fn run(&self) -> PathBuf {
+        self.home().join("run")
+    }
+
+    /// The logs of the running cluster, or of the last one.
+    pub fn logs(&self) -> PathBuf {
+        self.home().join("logs")
+    }
+
+    /// The log of this program.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.logs().join(format!("{name}.log"))
+    }
+
+    /// Who keeps the cluster, and the process that has its namespaces.
+    pub fn keeper(&self) -> PathBuf {
+        self.home().join("keeper")
+    }
+
+    /// There once everything is ready.
+    pub fn ready(&self) -> PathBuf {
+        self.run().join("ready")
+    }
+
+    /// Which programs run, one a line; written by the supervisor.
+    pub fn programs(&self) -> PathBuf {
+        self.run().join("programs")
+    }
+
+    /// That everything which the cluster is made of is there.
+    pub fn check(&self, packages: &Path) -> Result<()> {
+        const TOOLS: [&str; 10] = [
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kube-scheduler",
+            "kubelet",
+            "kube-proxy",
+            "kubectl",
+            "coredns",
+            "crane",
+            "crossplane",
+            "crossplane-core",
+        ];
+        let tools = TOOLS.map(|name| self.tool(name));
+        let others = [
+            self.node().join("bin/containerd"),
+            self.gathered("crossplane.tar"),
+            self.gathered("provider-sql.xpkg"),
+        ];
+        for path in tools.iter().chain(&others) {
+            ensure!(
+                path.exists(),
+                "{} is missing: run dev/install-tools --e2e",
+                path.display()
+            );
+        }
+        for name in ["function-odoo-amd64.xpkg", "configuration-odoo.xpkg"] {
+            let path = packages.join(name);
+            ensure!(path.exists(), "{} is missing: run dev/package", path.display());
+        }
+        Ok(())
+    }
+}
+
+/// The text of a file, without the space around it; `None` when it cannot be read.
+pub fn text(path: &Path) -> Option<String> {
+    Some(fs::read_to_string(path).ok()?.trim().to_owned())
+}

@@ -1,0 +1,66 @@
+//! What PLANA's platform has around a tenant, as far as it is here.
+//!
+//! In: the password of the database login. Out: namespaces, Secrets, a volume, and provider-sql's access, by the names
+//! that the Platform's defaults have: the Composition of the package is used as it is.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::{certificates::DATABASE_HOST, kubectl::Kubectl, place::RUN, postgres::ADMIN, program::Programs};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Makes all of it.
+pub fn apply(programs: &Programs, kubectl: &Kubectl, password: &str) -> Result<()> {
+    let filestore = Path::new(RUN).join("filestore");
+    fs::create_dir(&filestore).context("cannot make the filestore")?;
+    // Odoo's user id differs between its images.
+    fs::set_permissions(&filestore, fs::Permissions::from_mode(0o777))
+        .context("cannot open the filestore")?;
+    kubectl.apply(include_str!("../manifests/platform.yaml"))?;
+    let authority = fs::read_to_string(Path::new(RUN).join("pki/ca.crt")).context("cannot read ca.crt")?;
+    let database = json!({
+        "username": ADMIN, "password": password, "endpoint": DATABASE_HOST, "port": "5432", "ca.crt": authority,
+    });
+    let placeholder = |key: &str| json!({ key: "placeholder" });
+    for (name, data) in [
+        ("provider-sql-postgres-creds", database),
+        ("account-webhook", placeholder("signing-key")),
+        ("erp-callback", placeholder("signing-key")),
+        ("matrix-support-bot", placeholder("token")),
+        (
+            "backup-store-creds",
+            json!({"access-key-id": "placeholder", "secret-access-key": "placeholder"}),
+        ),
+    ] {
+        kubectl.apply(&secret(name, "crossplane-system", "Opaque", &data).to_string())?;
+    }
+    // The registry in here asks nobody who they are; without the Secret, each pod has a warning.
+    let login = json!({".dockerconfigjson": json!({"auths": {}}).to_string()});
+    for namespace in ["crossplane-system", "plana-odoo-18", "backup"] {
+        let kind = "kubernetes.io/dockerconfigjson";
+        kubectl.apply(&secret("forgejo-registry", namespace, kind, &login).to_string())?;
+    }
+    kubectl.wait(
+        &[
+            "crd/providerconfigs.postgresql.sql.crossplane.io",
+            "--for=condition=Established",
+        ],
+        LIMIT,
+    )?;
+    kubectl.apply(include_str!("../manifests/provider-config.yaml"))?;
+    programs.say("the platform is there: namespaces, Secrets, filestore, provider-sql's access");
+    Ok(())
+}
+
+fn secret(name: &str, namespace: &str, kind: &str, data: &Value) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace},
+        "type": kind,
+        "stringData": data,
+    })
+}

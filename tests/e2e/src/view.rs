@@ -1,0 +1,123 @@
+//! What a person looks at from outside: status, logs, kubectl, psql.
+//!
+//! In: the running cluster. Out: text; kubectl and psql run in the cluster's network and take this process's place.
+
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+    os::unix::process::CommandExt,
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    cgroup::{self, Memory},
+    keeper::Running,
+    place::{Place, text},
+    postgres,
+};
+
+const MEBIBYTE: u64 = 1 << 20;
+
+/// Programs, nodes and pods; fails when there is no cluster.
+pub fn status(place: &Place) -> Result<ExitCode> {
+    let Some(running) = Running::find(place) else {
+        print("No cluster is up; start one with dev/up.\n")?;
+        return Ok(ExitCode::FAILURE);
+    };
+    let Some(seconds) = text(&place.ready()) else {
+        print("The cluster is coming up; dev/logs cluster tells how far it is.\n")?;
+        return Ok(ExitCode::FAILURE);
+    };
+    let memory = cgroup::memory().map(memory).unwrap_or_default();
+    let programs = text(&place.programs()).unwrap_or_default();
+    print(&format!("Came up in {seconds} s{memory}.\n\n{programs}\n"))?;
+    for kinds in ["nodes", "pkg", "pods --all-namespaces", "planaclients"] {
+        print("\n")?;
+        let arguments: Vec<_> = ["get"].into_iter().chain(kinds.split(' ')).collect();
+        enter_kubectl(place, running)
+            .args(arguments)
+            .status()
+            .context("cannot start nsenter")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes at once; a reader that has seen enough (`head`) is no problem.
+fn print(text: &str) -> Result<()> {
+    let mut output = std::io::stdout();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(problem) if problem.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.context("cannot write"),
+    }
+}
+
+/// How much it holds, as the end of a sentence.
+pub fn memory(memory: Memory) -> String {
+    let [held, peak] = [memory.held, memory.peak].map(|bytes| bytes / MEBIBYTE);
+    format!(", holds {held} MiB (with cached files {peak} MiB at its highest)")
+}
+
+/// One log, or the names of all.
+pub fn logs(place: &Place, name: Option<&str>) -> Result<ExitCode> {
+    if let Some(name) = name {
+        let path = place.log(name);
+        let log = fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}; dev/logs names them", path.display()))?;
+        print(&log)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut names: Vec<_> = fs::read_dir(place.logs())
+        .context("there are no logs: start the cluster with dev/up")?
+        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
+        .collect();
+    names.sort();
+    print(&format!(
+        "{}\n\nPods: dev/kubectl logs -n NAMESPACE POD\n",
+        names.join("\n")
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// kubectl instead of us.
+pub fn kubectl(place: &Place, arguments: &[String]) -> Result<ExitCode> {
+    let problem = enter_kubectl(place, find(place)?).args(arguments).exec();
+    Err(problem).context("cannot start nsenter, which is part of util-linux")
+}
+
+/// psql instead of us.
+pub fn psql(place: &Place, arguments: &[String]) -> Result<ExitCode> {
+    let psql = postgres::psql(&place.run(), "postgres")?;
+    let mut command = enter(find(place)?);
+    command.arg(psql.get_program()).args(arguments);
+    for (name, value) in psql.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    Err(command.exec()).context("cannot start nsenter, which is part of util-linux")
+}
+
+fn find(place: &Place) -> Result<Running> {
+    match Running::find(place) {
+        Some(running) => Ok(running),
+        None => bail!("no cluster is up; start one with dev/up"),
+    }
+}
+
+/// A command in the cluster's network; the files are those of the machine.
+fn enter(running: Running) -> Command {
+    let mut command = Command::new("nsenter");
+    command
+        .arg("--target")
+        .arg(running.holder.as_raw_nonzero().to_string())
+        .args(["--net", "--"]);
+    command
+}
+
+fn enter_kubectl(place: &Place, running: Running) -> Command {
+    let mut command = enter(running);
+    command
+        .env("KUBECONFIG", place.run().join("admin.kubeconfig"))
+        .arg(place.tool("kubectl"));
+    command
+}
