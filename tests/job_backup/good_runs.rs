@@ -136,6 +136,22 @@ fn a_second_run_is_a_second_backup() {
 }
 
 #[test]
+fn backups_of_the_same_second_do_not_overwrite_each_other() {
+    let Some(tenant) = Tenant::new() else { return };
+    // Each takes a fraction of a second, and ids are seconds.
+    let reports: Vec<_> = (0..4)
+        .map(|_| backup_report(&tenant.backup_job().run().done()))
+        .collect();
+    assert!(
+        reports.is_sorted_by(|earlier, later| earlier.id < later.id),
+        "{reports:?}"
+    );
+    for report in &reports {
+        tenant.verify_job(&report.id).run().done();
+    }
+}
+
+#[test]
 fn two_at_once_are_two_backups() {
     let Some(tenant) = Tenant::new() else { return };
     let runs: Vec<_> = (0..3).map(|_| tenant.backup_job()).collect();

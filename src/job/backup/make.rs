@@ -138,13 +138,23 @@ async fn gate<'a>(attempt: &Attempt, command: &'a Backup) -> Attempted<Ready<'a>
     })
 }
 
-/// An id that no other backup has: two that begin in the same second would write the same objects.
+/// An id that no other backup has: two of the same second would write the same objects.
 async fn claim_id(ready: &Ready<'_>) -> Attempted<(BackupId, TenantLock)> {
     let mut last = None;
     for _ in 0..ID_ATTEMPTS {
         let id = BackupId::new(Timestamp::now(), ready.command.purpose);
         match TenantLock::take(&ready.login, &format!("{}/{id}", ready.slug), LockMode::Write).await {
-            Ok(lock) => return Ok((id, lock)),
+            // One that was done within this second has the id already; its objects are not to be overwritten.
+            Ok(lock)
+                if ready
+                    .store
+                    .document(&key(ready, id, Part::Manifest))
+                    .await?
+                    .is_none() =>
+            {
+                return Ok((id, lock));
+            }
+            Ok(lock) => lock.release().await,
             Err(failure) if failure.reason == "Busy" => last = Some(failure),
             Err(failure) => return Err(failure),
         }
