@@ -163,6 +163,13 @@ async fn claim_id(ready: &Ready<'_>) -> Attempted<(BackupId, TenantLock)> {
     Err(last.unwrap_or_else(|| Failure::retry("Busy", "too many backups begin at once")))
 }
 
+/// Whether a backup that was done within this second has the id already: its objects are not to be overwritten.
+async fn is_taken(ready: &Ready<'_>, id: BackupId) -> Attempted<bool> {
+    let found = ready.store.document(&key(ready, id, Part::Manifest)).await?;
+    // A store that answers everything with the same page has no backup; the upload finds out what it is.
+    Ok(found.is_some_and(|bytes| serde_json::from_slice::<serde_json::Map<_, _>>(&bytes).is_ok()))
+}
+
 async fn send_dump(
     attempt: &Attempt,
     ready: &Ready<'_>,
