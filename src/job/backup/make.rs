@@ -144,17 +144,8 @@ async fn claim_id(ready: &Ready<'_>) -> Attempted<(BackupId, TenantLock)> {
     for _ in 0..ID_ATTEMPTS {
         let id = BackupId::new(Timestamp::now(), ready.command.purpose);
         match TenantLock::take(&ready.login, &format!("{}/{id}", ready.slug), LockMode::Write).await {
-            // One that was done within this second has the id already; its objects are not to be overwritten.
-            Ok(lock)
-                if ready
-                    .store
-                    .document(&key(ready, id, Part::Manifest))
-                    .await?
-                    .is_none() =>
-            {
-                return Ok((id, lock));
-            }
-            Ok(lock) => lock.release().await,
+            Ok(lock) if is_taken(ready, id).await? => lock.release().await,
+            Ok(lock) => return Ok((id, lock)),
             Err(failure) if failure.reason == "Busy" => last = Some(failure),
             Err(failure) => return Err(failure),
         }
