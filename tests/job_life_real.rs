@@ -314,6 +314,8 @@ fn picture(workers: &servers::odoo::OdooServer, name: &str) {
             "--disable-gpu",
             "--hide-scrollbars",
             "--window-size=1100,800",
+            // The form appears once the scripts have run.
+            "--virtual-time-budget=20000",
         ])
         .arg(format!("--host-resolver-rules=MAP {DATABASE} {HOST}"))
         .arg(format!(
