@@ -19,7 +19,7 @@ use crate::{
     contract::SecretVariable,
     job::{
         attempt::Attempt,
-        failure::{Attempted, Failure},
+        failure::{Attempted, Failure, with_causes},
         secrets::{Redactor, Secret},
     },
 };
@@ -98,7 +98,7 @@ impl<'a> Peer<'a> {
     fn cannot_ask(&self, error: &reqwest::Error) -> Failure {
         Failure::give_up(
             "RequestInvalid",
-            format!("cannot make a request to {}: {}", self.name, causes(error)),
+            format!("cannot make a request to {}: {}", self.name, with_causes(error)),
         )
     }
 
@@ -111,7 +111,7 @@ impl<'a> Peer<'a> {
             }
             Broken::Transport(error) => error,
         };
-        let causes = self.presentable(&causes(&error));
+        let causes = self.presentable(&with_causes(&error));
         if is_certificate(&error) {
             let message = format!("{place}: {causes}; SSL_CERT_FILE names further authorities");
             return Failure::give_up("CertificateRefused", message).into();
@@ -206,20 +206,6 @@ async fn read(mut response: Response, tries: u32) -> Result<Answer, Broken> {
         body,
         tries,
     })
-}
-
-/// An error and its causes, in a line.
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn is_certificate(error: &reqwest::Error) -> bool {

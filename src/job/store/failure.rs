@@ -1,12 +1,15 @@
 //! What an answer of the store means: whether another try helps, and who can do something about it.
 
-use std::{error::Error as _, fmt};
+use std::fmt;
 
 use object_store::Error;
 
 use crate::{
     contract::{STORE_KEY, STORE_KEY_ID},
-    job::{failure::Failure, secrets::Redactor},
+    job::{
+        failure::{Failure, with_causes},
+        secrets::Redactor,
+    },
 };
 
 /// Letters of what the store says that are shown.
@@ -168,20 +171,6 @@ fn shown(text: &str) -> String {
         .chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter });
     printable.take(SHOWN).collect()
-}
-
-fn with_causes(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        // Most of these repeat their cause.
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
