@@ -77,6 +77,18 @@ enum Action {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Runs a command in the cluster's network.
+    Enter {
+        /// The command.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Removes the files of a tenant that is gone, whose name then is free.
+    #[command(hide = true)]
+    ForgetFiles {
+        /// The name of its database.
+        database: String,
+    },
     #[command(hide = true)]
     Keep {
         /// Folder with the packages.
@@ -113,6 +125,8 @@ fn run(Arguments { cache, action }: Arguments) -> Result<ExitCode> {
         Action::Logs { name } => view::logs(&place, name.as_deref()),
         Action::Kubectl { arguments } => view::kubectl(&place, &arguments),
         Action::Psql { arguments } => view::psql(&place, &arguments),
+        Action::Enter { command } => view::run(&place, &command),
+        Action::ForgetFiles { database } => view::forget_files(&place, &database),
         Action::Keep { packages } => keeper::keep(&place, &packages),
         Action::Inside { packages } => inside::run(&place, &packages),
         Action::Supervise { packages } => supervise::run(&place, &packages),

@@ -9,7 +9,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
     cgroup::{self, Memory},
@@ -95,6 +95,26 @@ pub fn psql(place: &Place, arguments: &[String]) -> Result<ExitCode> {
         command.env(name, value.unwrap_or_default());
     }
     Err(command.exec()).context("cannot start nsenter, which is part of util-linux")
+}
+
+/// A command instead of us.
+pub fn run(place: &Place, command: &[String]) -> Result<ExitCode> {
+    let problem = enter(find(place)?).args(command).exec();
+    Err(problem).context("cannot start nsenter, which is part of util-linux")
+}
+
+/// Removes a tenant's directory of the filestore volume, where there is one.
+pub fn forget_files(place: &Place, database: &str) -> Result<ExitCode> {
+    let is_name = |character: char| character.is_ascii_alphanumeric() || "-._~".contains(character);
+    ensure!(
+        !database.starts_with('.') && !database.is_empty() && database.chars().all(is_name),
+        "'{database}' is not the name of a database"
+    );
+    let folder = place.run().join("filestore/filestore").join(database);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn find(place: &Place) -> Result<Running> {
