@@ -117,15 +117,12 @@ pub fn s3(place: &Place, key: Option<&str>) -> Result<ExitCode> {
     let bucket = services::bucket(&place.run());
     let objects = services::objects(&bucket)?;
     let Some(key) = key else {
-        let lines: String = objects
+        let mut lines: Vec<_> = objects
             .iter()
-            .map(|(key, size)| format!("{size:12}  {key}\n"))
+            .map(|(key, size)| format!("{size:12}  {key}"))
             .collect();
-        print(&format!(
-            "{lines}{} objects in {}\n",
-            objects.len(),
-            services::BUCKET
-        ))?;
+        lines.push(format!("{} objects in {}\n", objects.len(), services::BUCKET));
+        print(&lines.join("\n"))?;
         return Ok(ExitCode::SUCCESS);
     };
     ensure!(
