@@ -4,7 +4,8 @@
 //! for each request: what was asked, by whom as far as it was proven, and what was answered. No line has a secret.
 //!
 //! Each can be told to misbehave for a while (`POST /_control {"system":"portal","status":503,"times":3}`, on any of the
-//! ports), so that a Job can be seen to fail, and to succeed once the trouble is over.
+//! ports), so that a Job can be seen to fail, and to succeed once the trouble is over. With `"about":"acme"` only requests
+//! that have this text in address or body count, so that scenarios at the same time do not trouble each other.
 //!
 //! | file | what it has |
 //! |---|---|
@@ -75,10 +76,12 @@ impl System {
 }
 
 /// An answer instead of the right one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Misbehaviour {
     status: u16,
     times: u64,
+    /// Only requests with this text; all have the empty one.
+    about: String,
 }
 
 /// All systems.
@@ -146,7 +149,7 @@ impl Doubles {
         if request.target == CONTROL {
             return (self.control(request), json!({}));
         }
-        if let Some(status) = self.misbehaviour(system) {
+        if let Some(status) = self.misbehaviour(system, request) {
             return (
                 Answer::new(status, json!({"error": "told to"})),
                 json!({"told": true}),
@@ -179,7 +182,9 @@ impl Doubles {
         let Some(times) = body["times"].as_u64() else {
             return refuse("times must be a number; 0 ends it");
         };
-        self.told().insert(system, Misbehaviour { status, times });
+        let about = body["about"].as_str().unwrap_or_default().to_owned();
+        let misbehaviour = Misbehaviour { status, times, about };
+        self.told().insert(system, misbehaviour);
         Answer::new(
             200,
             json!({"system": system.name(), "status": status, "times": times}),
@@ -187,9 +192,12 @@ impl Doubles {
     }
 
     /// The status that is answered instead, one time less from now on.
-    fn misbehaviour(&self, system: System) -> Option<u16> {
+    fn misbehaviour(&self, system: System, request: &Request) -> Option<u16> {
         let mut told = self.told();
         let misbehaviour = told.get_mut(&system)?;
+        if !request.is_about(&misbehaviour.about) {
+            return None;
+        }
         misbehaviour.times = misbehaviour.times.checked_sub(1)?;
         Some(misbehaviour.status)
     }
@@ -260,6 +268,18 @@ mod tests {
             ask(System::Portal),
         ];
         assert_eq!(statuses, [503, 401, 503, 401]);
+    }
+
+    #[test]
+    fn a_system_misbehaves_only_to_those_that_it_was_told_of() {
+        let doubles = doubles();
+        let control = json!({"system": "erp", "status": 500, "times": 9, "about": "acme"});
+        doubles.work(System::Erp, &request("POST", CONTROL, &[], &control));
+        let statuses = ["acme", "borealis"].map(|name| {
+            let news = request("POST", "/news", &[], &json!({"subdomain": name}));
+            doubles.work(System::Erp, &news).status
+        });
+        assert_eq!(statuses, [500, 401]);
     }
 
     #[test]

@@ -98,6 +98,8 @@ enum Action {
         status: u16,
         /// How many requests it answers with that; 0 ends it.
         times: u64,
+        /// Only requests that have this text in address or body: a subdomain, a key.
+        about: Option<String>,
     },
     #[command(hide = true)]
     Doubles {
@@ -146,7 +148,8 @@ fn run(Arguments { cache, action }: Arguments) -> Result<ExitCode> {
             system,
             status,
             times,
-        } => view::misbehave(&place, &system, status, times),
+            about,
+        } => view::misbehave(&place, &system, status, times, about.as_deref()),
         Action::Doubles { secrets } => doubles::run(&secrets),
         Action::Keep { packages } => keeper::keep(&place, &packages),
         Action::Inside { packages } => inside::run(&place, &packages),

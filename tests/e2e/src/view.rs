@@ -135,8 +135,14 @@ pub fn s3(place: &Place, key: Option<&str>) -> Result<ExitCode> {
 }
 
 /// Tells one of the doubles to fail.
-pub fn misbehave(place: &Place, system: &str, status: u16, times: u64) -> Result<ExitCode> {
-    let control = json!({"system": system, "status": status, "times": times});
+pub fn misbehave(
+    place: &Place,
+    system: &str,
+    status: u16,
+    times: u64,
+    about: Option<&str>,
+) -> Result<ExitCode> {
+    let control = json!({"system": system, "status": status, "times": times, "about": about});
     let address = format!("http://127.0.0.1:{}{}", System::Portal.port(), doubles::CONTROL);
     let mut command = enter(find(place)?);
     command.args(["curl", "--silent", "--show-error", "--fail-with-body", "--data"]);

@@ -43,6 +43,11 @@ impl Request {
         header.map(|(_, value)| value.as_str())
     }
 
+    /// Whether a text is in its address or its body.
+    pub fn is_about(&self, text: &str) -> bool {
+        self.target.contains(text) || String::from_utf8_lossy(&self.body).contains(text)
+    }
+
     /// The body as JSON; null when it is none.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()

@@ -19,13 +19,19 @@ pub const DATABASES: &str = "databases.postgresql.sql.crossplane.io";
 /// Where the Jobs and workers of the examples' major are.
 pub const NAMESPACE: &str = "plana-odoo-18";
 
-fn cluster(action: &str, arguments: &[&str]) -> Output {
+/// Runs a command of the program.
+pub fn cluster(action: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cluster"));
     command
         .arg(action)
         .args(arguments)
         .output()
         .expect("it was built with this test")
+}
+
+/// The log of one of the programs.
+pub fn cluster_log(name: &str) -> String {
+    String::from_utf8_lossy(&cluster("logs", &[name]).stdout).into_owned()
 }
 
 /// What kubectl prints, or its complaint.

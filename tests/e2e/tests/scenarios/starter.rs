@@ -1,6 +1,6 @@
 //! A tenant of the starter tier, from `kubectl apply` to its deletion.
 
-use crate::cluster::{DATABASES, Tenant, condition, kubectl, object, psql, wait, wait_gone};
+use crate::cluster::{DATABASES, Tenant, cluster_log, condition, kubectl, object, psql, wait, wait_gone};
 
 const ACME: Tenant = Tenant {
     example: "starter",
@@ -15,6 +15,7 @@ fn a_tenant_gets_its_database_and_its_first_job_and_leaves_the_data() {
         database_is_a_dark_clone(acme);
         first_job_gets_its_program(acme);
         person_is_told(acme);
+        room_is_made(acme);
         deletion_keeps_the_data(acme);
     });
 }
@@ -60,6 +61,16 @@ fn person_is_told(acme: Tenant) {
         let [status, reason, message] = acme.condition(kind).expect("Crossplane may compose everything");
         assert_eq!(status, "True", "{kind}: {reason}: {message}");
     }
+}
+
+/// By a Job of the function, at the double of the Matrix server.
+fn room_is_made(acme: Tenant) {
+    let [status, reason, message] = wait("the support room is there", || {
+        acme.condition("SupportRoomReady")
+            .filter(|[status, ..]| status == "True")
+    });
+    println!("SupportRoomReady={status} {reason}: {message}");
+    assert!(cluster_log("doubles").contains("\"room_alias_name\":\"support-acme-023\""));
 }
 
 /// Refused once, which is how the function learns of it; then the tenant is gone, and its data are not.
