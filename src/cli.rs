@@ -3,10 +3,12 @@
 //! In: arguments and environment. Out: the exit code of the command that they name; without a command, `serve`. Whatever
 //! keeps a command from starting is one line on standard error and exit code 2.
 
+pub mod composition;
 pub mod render;
 mod serve;
 
 use std::{
+    fmt::Display,
     io::{self, Write as _},
     process::ExitCode,
 };
@@ -56,6 +58,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Print what a composite resource becomes, as `crossplane composition render` does, without a cluster
     Render(render::RenderArguments),
+    /// Print a Composition with a Platform as its input, once that was checked
+    Composition(composition::CompositionArguments),
 }
 
 /// Runs the command that the process was started with.
@@ -75,7 +79,11 @@ pub fn run() -> ExitCode {
         Ok(CommandLine {
             command: Some(Command::Render(arguments)),
             serve: _,
-        }) => return preview(&arguments),
+        }) => return print(render::run(&arguments), render::RenderError::exit_code),
+        Ok(CommandLine {
+            command: Some(Command::Composition(arguments)),
+            serve: _,
+        }) => return print(composition::run(&arguments), |_| render::BAD_INPUT),
     };
     outcome.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));
@@ -83,9 +91,9 @@ pub fn run() -> ExitCode {
     })
 }
 
-/// Prints a preview, or every problem on a line of its own.
-fn preview(arguments: &render::RenderArguments) -> ExitCode {
-    match render::run(arguments) {
+/// Prints what a command has made, or every problem on a line of its own.
+fn print<E: Display>(made: Result<String, E>, exit_code: impl FnOnce(&E) -> u8) -> ExitCode {
+    match made {
         Ok(text) => {
             // Fails only when nobody reads.
             let _ = io::stdout().write_all(text.as_bytes());
@@ -93,7 +101,7 @@ fn preview(arguments: &render::RenderArguments) -> ExitCode {
         }
         Err(error) => {
             eprintln!("{error}");
-            ExitCode::from(error.exit_code())
+            ExitCode::from(exit_code(&error))
         }
     }
 }

@@ -34,7 +34,7 @@
 //! | `function` | `names` `tenant` `observed` `plan` `compose` `status` `api` |
 //! | `function::wire` | `function::proto` |
 //! | `function::server` | `function` `api::plana_client` `api::template_snapshot` |
-//! | `cli` | `function` `telemetry` `api` |
+//! | `cli` | `function` `telemetry` `api` `tenant::resolve` |
 //! | `job` | `contract` `names` `telemetry` |
 
 pub mod api;

@@ -6,7 +6,9 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use serde::Deserialize;
@@ -169,4 +171,101 @@ fn the_function_runs_restricted_as_the_user_of_the_image() {
     let metrics = &containers[0]["ports"][0];
     assert_eq!(metrics["name"], "metrics");
     assert!(dockerfile.contains(&format!("EXPOSE 9443 {}\n", metrics["containerPort"])));
+}
+
+/// What `function-odoo composition` prints for a Composition of the package and a Platform: exit code, output, complaints.
+fn composition(kind: &str, platform: &Path) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_function-odoo"))
+        .arg("composition")
+        .arg(composition_file(kind))
+        .arg("--platform")
+        .arg(platform)
+        .output()
+        .expect("it was built with this test");
+    let text = |bytes| String::from_utf8(bytes).expect("it prints text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn composition_file(kind: &str) -> PathBuf {
+    Path::new(ROOT)
+        .join("package")
+        .join(kind)
+        .join("composition.yaml")
+}
+
+#[test]
+fn a_platform_of_somebody_else_becomes_the_input_of_both_compositions() {
+    let file = Path::new(ROOT).join("examples/platform-small.yaml");
+    for kind in ["planaclient", "templatesnapshot"] {
+        let (code, printed, complaints) = composition(kind, &file);
+        assert_eq!((code, complaints.as_str()), (Some(0), ""));
+        let mut expected = documents(&composition_file(kind)).remove(0);
+        expected["spec"]["pipeline"][0]["input"] = documents(&file).remove(0);
+        let printed: Value = serde_yaml::from_str(&printed).expect("it is YAML");
+        assert_eq!(printed, expected);
+    }
+}
+
+#[test]
+fn every_wrong_field_of_a_platform_is_named_with_its_line() {
+    let platform = |text: &str| {
+        let mut file = tempfile::NamedTempFile::new().expect("there is room");
+        writeln!(
+            file,
+            "apiVersion: odoo.fn.planapulse.com/v1beta1\nkind: Platform\n{text}"
+        )
+        .expect("there is room");
+        file
+    };
+    for (text, expected) in [
+        (
+            "databse:\n  host: a\nbackup:\n  hour: 24\ngateway:\n  parentRefs:\n  - name: 3\n    namespace: a",
+            &[
+                ("line 6: backup.hour: cannot be 24", ""),
+                ("line 3: databse: ", "database"),
+                ("line 9: gateway.parentRefs[0].name: cannot be 3", ""),
+            ][..],
+        ),
+        // What no schema tells.
+        (
+            "domain: Not_A.Domain\nversions:\n  \"18\":\n    namespace: Not-A-Label",
+            &[
+                ("line 3: domain: cannot be ", "DNS name"),
+                ("line 6: versions.18.namespace: cannot be ", "DNS label"),
+            ],
+        ),
+        ("apiVersion: v1", &[("apiVersion: the key is there twice", "")]),
+    ] {
+        let file = platform(text);
+        let (code, printed, complaints) = composition("planaclient", file.path());
+        assert_eq!((code, printed.as_str()), (Some(2), ""), "{complaints}");
+        assert_eq!(complaints.lines().count(), expected.len(), "{complaints}");
+        for (line, (start, rest)) in complaints.lines().zip(expected) {
+            assert!(
+                line.contains(start) && line.contains(rest),
+                "{line}\n{start} {rest}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_no_platform_or_no_composition_of_ours_is_refused() {
+    let example = Path::new(ROOT).join("examples/starter/xr.yaml");
+    let (code, _, complaints) = composition("planaclient", &example);
+    assert_eq!(code, Some(2));
+    assert!(complaints.contains("kind: must be Platform"), "{complaints}");
+    let output = Command::new(env!("CARGO_BIN_EXE_function-odoo"))
+        .arg("composition")
+        .arg(&example)
+        .arg("--platform")
+        .arg(Path::new(ROOT).join("examples/platform-small.yaml"))
+        .output()
+        .expect("it was built with this test");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        complaints.contains("spec.pipeline: no step has an input of kind Platform"),
+        "{complaints}"
+    );
 }

@@ -205,7 +205,7 @@ fn succeed(command: &mut Command) -> String {
 }
 
 /// Runs `dev/package` as from a shell.
-fn package_into(folder: &Path) -> String {
+fn package_into(folder: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new("dev/package");
     for (name, _) in env::vars_os() {
         if SET_BY_CARGO
@@ -215,7 +215,7 @@ fn package_into(folder: &Path) -> String {
             command.env_remove(name);
         }
     }
-    succeed(command.arg("--out").arg(folder))
+    succeed(command.arg("--out").arg(folder).args(arguments))
 }
 
 /// The folder with both packages, built once for all tests; `None` where the tools are missing.
@@ -224,7 +224,7 @@ fn packages() -> Option<&'static Path> {
     tool("crossplane")?;
     let folder = PACKAGES.get_or_init(|| {
         let folder = empty_folder("first");
-        println!("{}", package_into(&folder));
+        println!("{}", package_into(&folder, &[]));
         folder
     });
     Some(folder)
@@ -376,10 +376,34 @@ fn compositions_call_the_function_by_the_name_that_crossplane_gives_it() {
 }
 
 #[test]
+fn a_platform_of_somebody_else_changes_the_input_of_the_compositions_and_nothing_else() {
+    const PLATFORM: &str = "examples/platform-small.yaml";
+    let Some(folder) = packages() else { return };
+    let own = [empty_folder("own"), empty_folder("own-again")];
+    for folder in &own {
+        package_into(folder, &["--platform", PLATFORM]);
+    }
+    let bytes = |folder: &Path, package: &str| fs::read(folder.join(package)).expect("it was built");
+    assert!(bytes(folder, &function_package()) == bytes(&own[0], &function_package()));
+    assert!(bytes(&own[0], CONFIGURATION) == bytes(&own[1], CONFIGURATION));
+    let mut expected = Unpacked::new(&folder.join(CONFIGURATION), "planas").objects();
+    for object in expected
+        .iter_mut()
+        .filter(|object| object["kind"] == "Composition")
+    {
+        object["spec"]["pipeline"][0]["input"] = yaml_file(PLATFORM).remove(0);
+    }
+    assert_eq!(
+        Unpacked::new(&own[0].join(CONFIGURATION), "somebodys").objects(),
+        expected
+    );
+}
+
+#[test]
 fn building_again_gives_the_same_bytes() {
     let Some(first) = packages() else { return };
     let second = empty_folder("second");
-    package_into(&second);
+    package_into(&second, &[]);
     for package in [function_package().as_str(), CONFIGURATION] {
         let (first, second) = (fs::read(first.join(package)), fs::read(second.join(package)));
         assert!(

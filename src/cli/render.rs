@@ -9,8 +9,8 @@
 
 mod defaults;
 mod document;
-mod files;
-mod inputs;
+pub(super) mod files;
+pub(super) mod inputs;
 pub mod output;
 pub mod simulate;
 pub mod yaml;
@@ -150,7 +150,7 @@ impl RenderError {
     }
 }
 
-fn lines(problems: &[Problem]) -> String {
+pub(super) fn lines(problems: &[Problem]) -> String {
     problems
         .iter()
         .map(ToString::to_string)
@@ -242,7 +242,7 @@ fn fields_in(message: &str, document: &files::Document) -> Vec<(String, usize)> 
 }
 
 /// A path such as `spec.tiers[0].name`.
-fn segments(path: &str) -> Vec<Segment> {
+pub(super) fn segments(path: &str) -> Vec<Segment> {
     path.split(['.', '['])
         .map(
             |part| match part.strip_suffix(']').and_then(|index| index.parse().ok()) {

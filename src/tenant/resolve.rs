@@ -275,6 +275,26 @@ fn tier_word(tier: TierName) -> &'static str {
     }
 }
 
+/// What is wrong with a Platform, whatever tenant or template asks: all that a schema cannot tell.
+#[must_use]
+pub fn platform_problems(platform: &Platform) -> Vec<Problem> {
+    let mut problems = Problems(Vec::new());
+    let codes = platform::template_codes(platform);
+    for major in platform::all_majors(platform) {
+        // It is one of the platform's own.
+        let _ = platform::release(major, platform, &mut problems);
+        for code in &codes {
+            let database = template_name(code, major, platform);
+            let _ = database_name("input.domain", &database, platform, &mut problems);
+        }
+    }
+    for code in &codes {
+        let _ = platform::modules(code, platform, &mut problems);
+    }
+    check_domain(platform, &mut problems);
+    problems.sorted()
+}
+
 fn check_domain(platform: &Platform, problems: &mut Problems) {
     if !is_dns_name(&platform.domain) {
         let expected = "a DNS name in lower case (example: planapulse.app)";

@@ -83,11 +83,16 @@ impl Document {
     /// A problem with a field of the object.
     pub fn problem(&self, path: &[&str], message: impl Into<String>) -> Problem {
         let segments: Vec<Segment> = path.iter().map(|key| Segment::Key((*key).to_owned())).collect();
+        self.problem_at(&segments, message)
+    }
+
+    /// A problem with a field of the object, or with an element of a list in it.
+    pub fn problem_at(&self, path: &[Segment], message: impl Into<String>) -> Problem {
         Problem {
             file: self.file.clone(),
             document: self.number,
-            line: document::line_of(&self.text, &segments).map(|line| line + self.lines_before),
-            field: document::shown(&segments),
+            line: document::line_of(&self.text, path).map(|line| line + self.lines_before),
+            field: document::shown(path),
             message: message.into(),
         }
     }

@@ -33,7 +33,7 @@ pub fn read(arguments: &RenderArguments, pipeline: &Pipeline) -> Result<Read, Ve
         with_defaults(document, arguments, pipeline, &mut problems)
     });
     let input = match &arguments.platform {
-        Some(file) => read_platform(file, &mut problems),
+        Some(file) => read_platform(file, &mut problems).map(|document| document.value),
         None => pipeline.input.clone(),
     };
     let observed = read_objects(arguments.observed.as_deref(), &mut problems);
@@ -138,7 +138,8 @@ fn with_defaults(
     composite
 }
 
-fn read_platform(file: &Path, problems: &mut Vec<Problem>) -> Option<Value> {
+/// Reads a Platform, which has to say that it is one.
+pub fn read_platform(file: &Path, problems: &mut Vec<Problem>) -> Option<Document> {
     let document = files::read_one(file, problems)?;
     for (field, expected) in [("apiVersion", INPUT_API_VERSION), ("kind", INPUT_KIND)] {
         let found = simulate::text(&document.value, &[field]);
@@ -146,7 +147,7 @@ fn read_platform(file: &Path, problems: &mut Vec<Problem>) -> Option<Value> {
             problems.push(document.problem(&[field], format!("must be {expected}, found \"{found}\"")));
         }
     }
-    Some(document.value)
+    Some(document)
 }
 
 fn check_observed(composite: &Value, observed: &Document, problems: &mut Vec<Problem>) {

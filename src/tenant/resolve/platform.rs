@@ -10,7 +10,7 @@ use super::{
         Backup, Callback, DatabaseServer, Events, FilestoreVolume, Jobs, Matrix, Notices, Release,
         SecretName, TierName,
     },
-    Problems, tier_word,
+    Problems, parse_major, tier_word,
 };
 use crate::{
     api::{
@@ -48,6 +48,22 @@ pub fn majors(platform: &Platform) -> String {
             .map(String::as_str)
             .collect::<Vec<_>>()
             .join(", ")
+    }
+}
+
+/// The majors of the platform, as numbers.
+pub fn all_majors(platform: &Platform) -> Vec<u32> {
+    if platform.versions.is_empty() {
+        defaults::ODOO_VERSIONS
+            .iter()
+            .filter_map(|major| parse_major(major))
+            .collect()
+    } else {
+        platform
+            .versions
+            .keys()
+            .filter_map(|major| parse_major(major))
+            .collect()
     }
 }
 

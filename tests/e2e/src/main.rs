@@ -17,6 +17,7 @@
 mod certificates;
 mod cgroup;
 mod crossplane;
+mod doubles;
 mod inside;
 mod keeper;
 mod kubectl;
@@ -27,6 +28,7 @@ mod plane;
 mod platform;
 mod postgres;
 mod program;
+mod services;
 mod supervise;
 mod view;
 
@@ -89,6 +91,33 @@ enum Action {
         /// The name of its database.
         database: String,
     },
+    /// Runs redis-cli on the cluster's Redis.
+    Redis {
+        /// What redis-cli gets.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Lists what is in the backups' bucket, or prints one object of it.
+    S3 {
+        /// Key of the object.
+        key: Option<String>,
+    },
+    /// Has the Matrix server, the portal or the ERP answer with a failure for a while.
+    Misbehave {
+        /// matrix, portal or erp.
+        system: String,
+        /// The status that it answers with, 400 to 599.
+        status: u16,
+        /// How many requests it answers with that; 0 ends it.
+        times: u64,
+        /// Only requests that have this text in address or body: a subdomain, a key.
+        about: Option<String>,
+    },
+    #[command(hide = true)]
+    Doubles {
+        /// Folder with a secret for each.
+        secrets: PathBuf,
+    },
     #[command(hide = true)]
     Keep {
         /// Folder with the packages.
@@ -127,6 +156,15 @@ fn run(Arguments { cache, action }: Arguments) -> Result<ExitCode> {
         Action::Psql { arguments } => view::psql(&place, &arguments),
         Action::Enter { command } => view::run(&place, &command),
         Action::ForgetFiles { database } => view::forget_files(&place, &database),
+        Action::Redis { arguments } => view::redis(&place, &arguments),
+        Action::S3 { key } => view::s3(&place, key.as_deref()),
+        Action::Misbehave {
+            system,
+            status,
+            times,
+            about,
+        } => view::misbehave(&place, &system, status, times, about.as_deref()),
+        Action::Doubles { secrets } => doubles::run(&secrets),
         Action::Keep { packages } => keeper::keep(&place, &packages),
         Action::Inside { packages } => inside::run(&place, &packages),
         Action::Supervise { packages } => supervise::run(&place, &packages),

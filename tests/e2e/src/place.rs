@@ -99,7 +99,7 @@ impl Place {
 
     /// That everything which the cluster is made of is there.
     pub fn check(&self, packages: &Path) -> Result<()> {
-        const TOOLS: [&str; 10] = [
+        const TOOLS: [&str; 11] = [
             "kube-apiserver",
             "kube-controller-manager",
             "kube-scheduler",
@@ -110,6 +110,7 @@ impl Place {
             "crane",
             "crossplane",
             "crossplane-core",
+            "versitygw",
         ];
         let tools = TOOLS.map(|name| self.tool(name));
         let others = [

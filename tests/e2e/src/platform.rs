@@ -1,14 +1,21 @@
 //! What PLANA's platform has around a tenant, as far as it is here.
 //!
-//! In: the password of the database login. Out: namespaces, Secrets, a volume, and provider-sql's access, by the names
-//! that the Platform's defaults have: the Composition of the package is used as it is.
+//! In: the password of the database login, and the secrets of the systems around. Out: namespaces, Services, Secrets, a
+//! volume, and provider-sql's access, by the names that the Platform's defaults and `platform-input.yaml` have.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::{certificates::DATABASE_HOST, kubectl::Kubectl, place::RUN, postgres::ADMIN, program::Programs};
+use crate::{
+    certificates::DATABASE_HOST,
+    kubectl::Kubectl,
+    place::RUN,
+    postgres::ADMIN,
+    program::Programs,
+    services::{self, ACCESS_KEY, ERP, MATRIX, PORTAL, REDIS, S3, secret_of},
+};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -20,19 +27,32 @@ pub fn apply(programs: &Programs, kubectl: &Kubectl, password: &str) -> Result<(
     fs::set_permissions(&filestore, fs::Permissions::from_mode(0o777))
         .context("cannot open the filestore")?;
     kubectl.apply(include_str!("../manifests/platform.yaml"))?;
+    kubectl.apply(&services::manifests())?;
     let authority = fs::read_to_string(Path::new(RUN).join("pki/ca.crt")).context("cannot read ca.crt")?;
     let database = json!({
         "username": ADMIN, "password": password, "endpoint": DATABASE_HOST, "port": "5432", "ca.crt": authority,
     });
-    let placeholder = |key: &str| json!({ key: "placeholder" });
     for (name, data) in [
         ("provider-sql-postgres-creds", database),
-        ("account-webhook", placeholder("signing-key")),
-        ("erp-callback", placeholder("signing-key")),
-        ("matrix-support-bot", placeholder("token")),
+        (
+            "account-webhook",
+            json!({"signing-key": secret_of(Path::new(RUN), PORTAL)?}),
+        ),
+        (
+            "erp-callback",
+            json!({"signing-key": secret_of(Path::new(RUN), ERP)?}),
+        ),
+        (
+            "matrix-support-bot",
+            json!({"token": secret_of(Path::new(RUN), MATRIX)?}),
+        ),
+        (
+            "event-stream",
+            json!({"password": secret_of(Path::new(RUN), REDIS)?}),
+        ),
         (
             "backup-store-creds",
-            json!({"access-key-id": "placeholder", "secret-access-key": "placeholder"}),
+            json!({"access-key-id": ACCESS_KEY, "secret-access-key": secret_of(Path::new(RUN), S3)?}),
         ),
     ] {
         kubectl.apply(&secret(name, "crossplane-system", "Opaque", &data).to_string())?;

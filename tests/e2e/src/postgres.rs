@@ -192,7 +192,7 @@ fn bin() -> Result<PathBuf> {
 }
 
 /// A password.
-fn secret() -> Result<String> {
+pub fn secret() -> Result<String> {
     use std::fmt::Write as _;
 
     let mut bytes = [0; 16];

@@ -15,7 +15,7 @@ use crate::{
     place::{Place, RUN},
     plane, platform, postgres,
     program::Programs,
-    view,
+    services, view,
 };
 
 const WATCH: Duration = Duration::from_secs(1);
@@ -43,6 +43,7 @@ fn bring_up(place: &Place, packages: &Path, programs: &mut Programs) -> Result<(
     programs.say("the machine has its network and its certificates");
     let kubectl = Kubectl::new(place);
     plane::start(programs)?;
+    services::start(programs)?;
     postgres::start(programs)?;
     node::start(programs, place)?;
     let password = postgres::finish(programs)?;
@@ -52,6 +53,7 @@ fn bring_up(place: &Place, packages: &Path, programs: &mut Programs) -> Result<(
     crossplane::start(programs, place, &kubectl)?;
     node::finish(programs, &kubectl)?;
     crossplane::install(programs, place, &kubectl, &version)?;
+    services::finish(programs)?;
     platform::apply(programs, &kubectl, &password)?;
     programs.record()?;
     let memory = cgroup::memory().map(view::memory).unwrap_or_default();

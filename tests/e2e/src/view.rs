@@ -1,6 +1,6 @@
-//! What a person looks at from outside: status, logs, kubectl, psql.
+//! What a person looks at from outside: status, logs, kubectl, psql, Redis, the bucket.
 //!
-//! In: the running cluster. Out: text; kubectl and psql run in the cluster's network and take this process's place.
+//! In: the running cluster. Out: text; kubectl, psql and redis-cli run in the cluster's network and take this process's place.
 
 use std::{
     fs,
@@ -10,12 +10,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
 
 use crate::{
     cgroup::{self, Memory},
+    doubles::{self, System},
     keeper::Running,
     place::{Place, text},
-    postgres,
+    postgres, services,
 };
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -115,6 +117,59 @@ pub fn forget_files(place: &Place, database: &str) -> Result<ExitCode> {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// redis-cli instead of us.
+pub fn redis(place: &Place, arguments: &[String]) -> Result<ExitCode> {
+    let mut command = enter(find(place)?);
+    // By the environment: arguments are everybody's to read.
+    command.env(
+        "REDISCLI_AUTH",
+        services::secret_of(&place.run(), services::REDIS)?,
+    );
+    command.args(["redis-cli", "-h", "127.0.0.1"]).args(arguments);
+    Err(command.exec()).context("cannot start nsenter, which is part of util-linux")
+}
+
+/// The objects of the bucket with their sizes, or the content of one: the server keeps them as files.
+pub fn s3(place: &Place, key: Option<&str>) -> Result<ExitCode> {
+    find(place)?;
+    let bucket = services::bucket(&place.run());
+    let objects = services::objects(&bucket)?;
+    let Some(key) = key else {
+        let mut lines: Vec<_> = objects
+            .iter()
+            .map(|(key, size)| format!("{size:12}  {key}"))
+            .collect();
+        lines.push(format!("{} objects in {}\n", objects.len(), services::BUCKET));
+        print(&lines.join("\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    ensure!(
+        objects.contains_key(key),
+        "there is no object {key}; dev/s3 lists them"
+    );
+    let mut object = fs::File::open(bucket.join(key)).with_context(|| format!("cannot read {key}"))?;
+    std::io::copy(&mut object, &mut std::io::stdout()).with_context(|| format!("cannot print {key}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells one of the doubles to fail.
+pub fn misbehave(
+    place: &Place,
+    system: &str,
+    status: u16,
+    times: u64,
+    about: Option<&str>,
+) -> Result<ExitCode> {
+    let control = json!({"system": system, "status": status, "times": times, "about": about});
+    let address = format!("http://127.0.0.1:{}{}", System::Portal.port(), doubles::CONTROL);
+    let mut command = enter(find(place)?);
+    command.args(["curl", "--silent", "--show-error", "--fail-with-body", "--data"]);
+    command
+        .arg(control.to_string())
+        .args([&address, "--write-out", "\n"]);
+    Err(command.exec()).context("cannot start nsenter, which is part of util-linux")
 }
 
 fn find(place: &Place) -> Result<Running> {

@@ -97,12 +97,15 @@ impl Drop for Browser {
 
 /// The text between two others.
 pub fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
-    text.split_once(before)?.1.split_once(after).map(|(found, _)| found)
+    text.split_once(before)?
+        .1
+        .split_once(after)
+        .map(|(found, _)| found)
 }
 
 /// The entries of the event stream that speak of a tenant: their ids and types.
 pub fn events(tenant: &Tenant) -> Vec<Value> {
-    let printed = answer(&run("redis", &["--json", "XRANGE", "PLANA:events", "-", "+"], "")).expect("redis answers");
+    let printed = look("redis", &["--json", "XRANGE", "PLANA:events", "-", "+"]);
     let entries: Value = serde_json::from_str(&printed).unwrap_or_default();
     let mut found = Vec::new();
     collect(&entries, &mut found);
@@ -126,7 +129,7 @@ fn collect(value: &Value, found: &mut Vec<Value>) {
 
 /// The keys in the bucket below a tenant's name.
 pub fn stored(tenant: &Tenant) -> Vec<String> {
-    let listing = answer(&run("s3", &[], "")).expect("the store answers");
+    let listing = look("s3", &[]);
     let prefix = format!("{}/", tenant.name);
     listing
         .split_whitespace()
@@ -137,7 +140,7 @@ pub fn stored(tenant: &Tenant) -> Vec<String> {
 
 /// The requests that one of the doubles had, one a line of its log.
 pub fn requests(system: &str) -> Vec<Value> {
-    let log = answer(&run("logs", &["doubles"], "")).expect("the doubles have a log");
+    let log = look("logs", &["doubles"]);
     log.lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|line| line["system"] == system)
@@ -152,11 +155,24 @@ pub fn picture(tenant: &Tenant, name: &str) {
     let path = Path::new(&folder).join(format!("{name}.png"));
     let path = path.to_str().expect("the path is text");
     let printed = answer(&run("picture", &[&tenant.url("/web/login"), path], ""));
-    println!("          a picture: {}", printed.map_or_else(|problem| problem, |_| path.to_owned()));
+    println!(
+        "          a picture: {}",
+        printed.map_or_else(|problem| problem, |_| path.to_owned())
+    );
 }
 
-/// Tells one of the doubles to answer so many requests with a status; none: to behave again.
-pub fn control(system: &str, status: u16, times: u32) {
-    let order = serde_json::json!({"system": system, "status": status, "times": times});
-    answer(&run("doubles-control", &[], &order.to_string())).expect("the doubles listen");
+/// Has one of the doubles answer so many requests about a tenant with a failure; none: to behave again.
+pub fn misbehave(system: &str, status: u16, times: u32, tenant: &Tenant) {
+    look(
+        "misbehave",
+        &[system, &status.to_string(), &times.to_string(), &tenant.name],
+    );
+}
+
+/// What a command of the cluster prints.
+pub fn look(action: &str, arguments: &[&str]) -> String {
+    match answer(&run(action, arguments, "")) {
+        Ok(printed) => printed,
+        Err(problem) => panic!("{action} {}: {problem}", arguments.join(" ")),
+    }
 }

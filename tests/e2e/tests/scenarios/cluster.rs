@@ -77,7 +77,10 @@ pub fn items(arguments: &[&str]) -> Vec<Value> {
 
 /// A field of an object as text; empty where there is none.
 pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// Status, reason and message of a condition.
@@ -89,7 +92,13 @@ pub fn condition(object: &Value, kind: &str) -> Option<[String; 3]> {
 
 /// What the superuser gets for statements in a database of the server; they go over standard input.
 pub fn psql_in(database: &str, statements: &str) -> String {
-    let flags = ["--no-psqlrc", "--tuples-only", "--no-align", "--quiet", "--set=ON_ERROR_STOP=1"];
+    let flags = [
+        "--no-psqlrc",
+        "--tuples-only",
+        "--no-align",
+        "--quiet",
+        "--set=ON_ERROR_STOP=1",
+    ];
     let mut arguments = flags.to_vec();
     arguments.extend(["--dbname", database]);
     match answer(&run("psql", &arguments, statements)) {
@@ -105,5 +114,7 @@ pub fn psql(statements: &str) -> String {
 
 /// Whether the server has this database.
 pub fn has_database(name: &str) -> bool {
-    psql(&format!("SELECT count(*) FROM pg_database WHERE datname = '{name}'")) == "1"
+    psql(&format!(
+        "SELECT count(*) FROM pg_database WHERE datname = '{name}'"
+    )) == "1"
 }

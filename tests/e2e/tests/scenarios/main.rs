@@ -17,6 +17,7 @@ mod tenant;
 mod wait;
 
 mod s10_provision;
+mod s15_services;
 mod s20_template;
 mod s30_failing_job;
 mod s40_obstacles;

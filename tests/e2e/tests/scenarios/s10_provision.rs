@@ -19,8 +19,7 @@ const BASIC: Template = Template::new("basic");
 #[ignore = "needs the cluster of dev/up"]
 fn s10_a_starter_is_served_and_its_owner_logs_in() {
     let secret_name = "larch-first-password";
-    let larch =
-        Tenant::new("larch", 401).with(json!({"adminPasswordSecret": {"name": secret_name}}));
+    let larch = Tenant::new("larch", 401).with(json!({"adminPasswordSecret": {"name": secret_name}}));
     play("provision: starter, from nothing to a login", &[&larch], || {
         BASIC.ensure();
         apply(&secret(SYSTEM, secret_name, "password", PASSWORD)).expect("it is valid");
@@ -28,7 +27,11 @@ fn s10_a_starter_is_served_and_its_owner_logs_in() {
         larch.wait_ready();
         is_published(&larch);
         let browser = Browser::new("larch");
-        assert_eq!(browser.get(&larch.url("/web/database/manager")).status, 302, "it is blocked");
+        assert_eq!(
+            browser.get(&larch.url("/web/database/manager")).status,
+            302,
+            "it is blocked"
+        );
         assert_eq!(browser.log_in(&larch, "owner@larch.example", "wrong"), None);
         let known_as = browser.log_in(&larch, "owner@larch.example", PASSWORD);
         assert_eq!(known_as.as_deref(), Some("owner@larch.example"));
@@ -54,7 +57,10 @@ fn s11_pro_and_enterprise_come_from_their_own_templates() {
             tenant.wait_ready();
             let template = Template::new(code).database();
             let status = tenant.object().expect("it is there");
-            assert_eq!(status.pointer("/status/database/template"), Some(&json!(template)));
+            assert_eq!(
+                status.pointer("/status/database/template"),
+                Some(&json!(template))
+            );
             let backup = tenant.of("cronjobs", "backup", "backup");
             let printed = backup.first().expect("there are backups").to_string();
             assert!(printed.contains(days), "kept for {days} days: {printed}");

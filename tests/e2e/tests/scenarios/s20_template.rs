@@ -40,7 +40,11 @@ fn s21_a_template_is_built_anew_while_tenants_are_cloned_from_it() {
     let cast: Vec<_> = tenants.iter().collect();
     play("template: built anew while cloned", &cast, || {
         BASIC.ensure();
-        let oid = |database: &str| psql(&format!("SELECT oid FROM pg_database WHERE datname = '{database}'"));
+        let oid = |database: &str| {
+            psql(&format!(
+                "SELECT oid FROM pg_database WHERE datname = '{database}'"
+            ))
+        };
         let before = oid(&BASIC.database());
         let mut modules = MODULES.to_vec();
         let is_extended = BASIC
@@ -62,7 +66,10 @@ fn s21_a_template_is_built_anew_while_tenants_are_cloned_from_it() {
         let object = BASIC.object().expect("it is there");
         println!("          the template: {}", text(&object, "/status/database"));
         for tenant in &tenants {
-            let marker = psql_in(&tenant.database(), "SELECT subject || ' ' || state FROM planapulse.ownership");
+            let marker = psql_in(
+                &tenant.database(),
+                "SELECT subject || ' ' || state FROM planapulse.ownership",
+            );
             assert_eq!(marker, format!("{} ready", tenant.name));
         }
     });

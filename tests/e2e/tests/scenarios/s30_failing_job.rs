@@ -1,7 +1,7 @@
 //! A Job that fails: its condition, the fix, the retry.
 
 use super::{
-    access::control,
+    access::misbehave,
     cluster::{NAMESPACE, SYSTEM, create_raw, items, kubectl, psql, text},
     manifests::eviction,
     stage::play,
@@ -16,21 +16,28 @@ const BASIC: Template = Template::new("basic");
 #[ignore = "needs the cluster of dev/up"]
 fn s30_a_refused_notice_is_told_mended_and_sent_again() {
     let birch = Tenant::new("birch", 441);
-    play("failing Job: the portal refuses, the fix, the retry", &[&birch], || {
-        BASIC.ensure();
-        control("portal", 422, 50);
-        birch.apply();
-        let [_, _, message] = birch.wait_reason("PortalNotified", &["PortalFailed"]);
-        assert!(message.contains("422"), "it has the Job's words: {message}");
-        // It keeps nobody from working.
-        birch.wait_ready();
-        control("portal", 200, 0);
-        let job = birch.of("jobs", SYSTEM, "portal-notify").pop().expect("it is kept");
-        let name = text(&job, "/metadata/name");
-        println!("          kubectl -n {SYSTEM} delete job {name}");
-        kubectl(&["delete", "job", "--namespace", SYSTEM, name]).expect("it is there");
-        birch.wait_reason("PortalNotified", &["Notified"]);
-    });
+    play(
+        "failing Job: the portal refuses, the fix, the retry",
+        &[&birch],
+        || {
+            BASIC.ensure();
+            misbehave("portal", 422, 50, &birch);
+            birch.apply();
+            let [_, _, message] = birch.wait_reason("PortalNotified", &["PortalFailed"]);
+            assert!(message.contains("422"), "it has the Job's words: {message}");
+            // It keeps nobody from working.
+            birch.wait_ready();
+            misbehave("portal", 422, 0, &birch);
+            let job = birch
+                .of("jobs", SYSTEM, "portal-notify")
+                .pop()
+                .expect("it is kept");
+            let name = text(&job, "/metadata/name");
+            println!("          kubectl -n {SYSTEM} delete job {name}");
+            kubectl(&["delete", "job", "--namespace", SYSTEM, name]).expect("it is there");
+            birch.wait_reason("PortalNotified", &["Notified"]);
+        },
+    );
 }
 
 #[test]
@@ -40,7 +47,9 @@ fn s31_a_taken_database_name_is_refused_and_not_touched() {
     play("failing Job: the database's name is taken", &[&hazel], || {
         BASIC.ensure();
         let name = hazel.database();
-        psql(&format!("CREATE DATABASE \"{name}\" OWNER plana_maint TEMPLATE template0"));
+        psql(&format!(
+            "CREATE DATABASE \"{name}\" OWNER plana_maint TEMPLATE template0"
+        ));
         let oid = || psql(&format!("SELECT oid FROM pg_database WHERE datname = '{name}'"));
         let before = oid();
         hazel.apply();
@@ -48,7 +57,10 @@ fn s31_a_taken_database_name_is_refused_and_not_touched() {
         assert!(message.contains("DatabaseUnmarked"), "{message}");
         assert_eq!(oid(), before, "it is as it was");
         psql(&format!("ALTER DATABASE \"{name}\" RENAME TO \"hazel-before\""));
-        let job = hazel.of("jobs", NAMESPACE, "tenant-init").pop().expect("it is kept");
+        let job = hazel
+            .of("jobs", NAMESPACE, "tenant-init")
+            .pop()
+            .expect("it is kept");
         let job = text(&job, "/metadata/name");
         kubectl(&["delete", "job", "--namespace", NAMESPACE, job]).expect("it is there");
         hazel.wait_ready();
@@ -65,7 +77,9 @@ fn s32_an_evicted_job_is_tried_again() {
         enterprise.ensure();
         let mut modules = MODULES.to_vec();
         modules.push("bus");
-        let is_extended = enterprise.object().is_some_and(|object| object.to_string().contains("\"bus\""));
+        let is_extended = enterprise
+            .object()
+            .is_some_and(|object| object.to_string().contains("\"bus\""));
         enterprise.apply(if is_extended { &MODULES } else { &modules });
         let pod = wait("the build's pod runs Odoo", || {
             let selector = "app.kubernetes.io/component=template-build";

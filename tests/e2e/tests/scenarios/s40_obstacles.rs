@@ -49,7 +49,14 @@ fn s41_a_missing_secret_is_named_and_noticed() {
     let willow = Tenant::new("willow", 452).with(json!({"adminPasswordSecret": {"name": name}}));
     play("obstacle: a Secret is missing, then there", &[&willow], || {
         BASIC.ensure();
-        let _none = kubectl(&["delete", "secret", "--namespace", SYSTEM, name, "--ignore-not-found"]);
+        let _none = kubectl(&[
+            "delete",
+            "secret",
+            "--namespace",
+            SYSTEM,
+            name,
+            "--ignore-not-found",
+        ]);
         willow.apply();
         let [_, _, message] = willow.wait_reason("DatabaseReady", &["SecretMissing"]);
         assert!(message.contains(name), "{message}");

@@ -14,7 +14,16 @@ use super::{
 const BASIC: Template = Template::new("basic");
 
 fn kill(selector: &str) {
-    let arguments = ["delete", "pods", "--namespace", SYSTEM, "--selector", selector, "--force", "--grace-period=0"];
+    let arguments = [
+        "delete",
+        "pods",
+        "--namespace",
+        SYSTEM,
+        "--selector",
+        selector,
+        "--force",
+        "--grace-period=0",
+    ];
     kubectl(&arguments).expect("there are pods");
 }
 
@@ -83,7 +92,8 @@ fn s52_the_provider_is_killed_while_it_creates() {
     play("kills: provider-sql while it creates", &[&walnut], || {
         BASIC.ensure();
         // CREATE DATABASE writes to this table, so it waits for us.
-        let holder = thread::spawn(|| psql("BEGIN; LOCK TABLE pg_database IN SHARE MODE; SELECT pg_sleep(20)"));
+        let holder =
+            thread::spawn(|| psql("BEGIN; LOCK TABLE pg_database IN SHARE MODE; SELECT pg_sleep(20)"));
         wait("the lock is held", || {
             let held = "SELECT count(*) FROM pg_locks WHERE relation = 'pg_database'::regclass AND mode = 'ShareLock'";
             (psql(held) == "1").then_some(())
@@ -95,12 +105,21 @@ fn s52_the_provider_is_killed_while_it_creates() {
         });
         kill("pkg.crossplane.io/provider=provider-sql");
         holder.join().expect("it slept to its end");
-        let [_, reason, message] = walnut.wait_reason("DatabaseReady", &["CreationUncertain", "InitRunning", "Available"]);
+        let [_, reason, message] = walnut.wait_reason(
+            "DatabaseReady",
+            &["CreationUncertain", "InitRunning", "Available"],
+        );
         if reason == "CreationUncertain" {
             // What the message and docs/operations.md say: look, then remove the annotation.
             assert!(message.contains("external-create-pending"), "{message}");
             let database = object(&[DATABASES, &walnut.database()]).expect("it is there");
-            println!("          {}", text(&database, "/metadata/annotations/crossplane.io~1external-create-pending"));
+            println!(
+                "          {}",
+                text(
+                    &database,
+                    "/metadata/annotations/crossplane.io~1external-create-pending"
+                )
+            );
             let annotation = "crossplane.io/external-create-pending-";
             kubectl(&["annotate", DATABASES, &walnut.database(), annotation]).expect("it is there");
         }
@@ -125,7 +144,9 @@ fn s53_a_job_deleted_by_hand_after_its_end_is_not_run_again() {
         ] {
             let _none = kubectl(&arguments);
         }
-        wait("the route is there again", || object(&["httproute", "poplar", "--namespace=plana-odoo-19"]));
+        wait("the route is there again", || {
+            object(&["httproute", "poplar", "--namespace=plana-odoo-19"])
+        });
         poplar.wait_ready();
         assert_eq!(poplar.done(), done, "no step was done again");
         assert_eq!(events(&poplar).len(), 1, "no event was sent again");

@@ -18,7 +18,8 @@ fn s60_a_deletion_is_refused_once_and_leaves_the_data() {
         BASIC.ensure();
         fir.apply();
         fir.wait_ready();
-        let refusal = kubectl(&["delete", "planaclient", &fir.name, "--wait=false"]).expect_err("the guard refuses");
+        let refusal =
+            kubectl(&["delete", "planaclient", &fir.name, "--wait=false"]).expect_err("the guard refuses");
         println!("          {refusal}");
         assert!(refusal.contains("in-use by 1 usage"), "{refusal}");
         wait_gone("planaclient", &fir.name);

@@ -25,7 +25,10 @@ const QUIET_CALLS_PER_TENANT: u64 = 2;
 #[test]
 #[ignore = "needs the cluster of dev/up"]
 fn s70_many_tenants_come_at_once_and_settle() {
-    let count = env::var(COUNT).ok().and_then(|count| count.parse().ok()).unwrap_or(TENANTS);
+    let count = env::var(COUNT)
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(TENANTS);
     let tenants: Vec<_> = (0..count)
         .map(|number| Tenant::new(&format!("many-{number:02}"), 500 + number))
         .collect();
@@ -46,7 +49,10 @@ fn s70_many_tenants_come_at_once_and_settle() {
         thread::sleep(QUIET);
         let quiet = calls() - before;
         println!("          {quiet} calls in a quiet minute for {count} tenants");
-        assert!(quiet <= QUIET_CALLS_PER_TENANT * u64::from(count) + 10, "a hot loop: {quiet} calls");
+        assert!(
+            quiet <= QUIET_CALLS_PER_TENANT * u64::from(count) + 10,
+            "a hot loop: {quiet} calls"
+        );
     });
 }
 

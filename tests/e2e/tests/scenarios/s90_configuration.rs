@@ -25,10 +25,15 @@ fn s90_the_configuration_is_deleted_and_the_data_stay() {
             object(&[DATABASES, &yew.database()]).is_none().then_some(())
         });
         wait("the tenant's route is gone", || {
-            object(&["httproute", &yew.name, "--namespace=plana-odoo-19"]).is_none().then_some(())
+            object(&["httproute", &yew.name, "--namespace=plana-odoo-19"])
+                .is_none()
+                .then_some(())
         });
         assert!(has_database(&yew.database()), "the database stays");
-        assert!(has_database(&Template::new("basic").database()), "the template stays");
+        assert!(
+            has_database(&Template::new("basic").database()),
+            "the template stays"
+        );
         assert_eq!(stored(&yew).len(), keys, "the backups stay");
     });
 }

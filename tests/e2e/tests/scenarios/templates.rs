@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    cluster::{apply, condition, has_database, object, text},
+    cluster::{apply, has_database, object, text},
     manifests::template,
     wait::wait,
 };
@@ -37,11 +37,6 @@ impl Template {
     /// The TemplateSnapshot.
     pub fn object(self) -> Option<Value> {
         object(&["templatesnapshot", &self.name()])
-    }
-
-    /// Status, reason and message of a condition of it.
-    pub fn condition(self, kind: &str) -> Option<[String; 3]> {
-        condition(&self.object()?, kind)
     }
 
     /// Applies it with these modules.

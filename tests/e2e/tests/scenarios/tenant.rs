@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     cluster::{
-        DATABASES, NAMESPACE, SYSTEM, apply, condition, has_database, items, kubectl, object, psql, run,
-        text,
+        DATABASES, NAMESPACE, SYSTEM, apply, condition, has_database, items, kubectl, object, psql, run, text,
     },
     stage::show,
     wait::{wait, wait_gone},
@@ -105,7 +104,12 @@ impl Tenant {
     /// Waits until everybody was told of it.
     pub fn wait_told(&self) {
         wait(&format!("everybody was told of {}", self.name), || {
-            let told = ["SupportRoomReady", "PortalNotified", "ErpNotified", "EventPublished"];
+            let told = [
+                "SupportRoomReady",
+                "PortalNotified",
+                "ErpNotified",
+                "EventPublished",
+            ];
             let object = self.object()?;
             told.iter()
                 .all(|kind| condition(&object, kind).is_some_and(|[status, ..]| status == "True"))
@@ -115,10 +119,19 @@ impl Tenant {
 
     /// Its steps that are done: name and Job.
     pub fn done(&self) -> Vec<(String, String)> {
-        let steps = self.object().and_then(|object| object.pointer("/status/done").cloned());
-        let steps = steps.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+        let steps = self
+            .object()
+            .and_then(|object| object.pointer("/status/done").cloned());
+        let steps = steps
+            .as_ref()
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
         let job = |record: &Value| text(record, "/job").to_owned();
-        steps.iter().map(|(step, record)| (step.clone(), job(record))).collect()
+        steps
+            .iter()
+            .map(|(step, record)| (step.clone(), job(record)))
+            .collect()
     }
 
     /// Objects of it in a namespace, of one of its components.
@@ -132,7 +145,13 @@ impl Tenant {
 
     /// Stops Crossplane's work on it, so that it costs nothing while others are on stage.
     pub fn pause(&self) {
-        let _gone = kubectl(&["annotate", "--overwrite", "planaclient", &self.name, "crossplane.io/paused=true"]);
+        let _gone = kubectl(&[
+            "annotate",
+            "--overwrite",
+            "planaclient",
+            &self.name,
+            "crossplane.io/paused=true",
+        ]);
     }
 
     /// Removes it, and the database and files that outlive it on purpose.
@@ -156,8 +175,22 @@ impl Tenant {
         for arguments in [
             &["describe", "planaclient", &self.name][..],
             &["describe", DATABASES, &self.database()],
-            &["logs", "--namespace", NAMESPACE, "--selector", &selector, "--all-containers"],
-            &["logs", "--namespace", SYSTEM, "--selector", &selector, "--all-containers"],
+            &[
+                "logs",
+                "--namespace",
+                NAMESPACE,
+                "--selector",
+                &selector,
+                "--all-containers",
+            ],
+            &[
+                "logs",
+                "--namespace",
+                SYSTEM,
+                "--selector",
+                &selector,
+                "--all-containers",
+            ],
         ] {
             show(arguments);
         }

@@ -40,13 +40,3 @@ pub fn wait_gone(kind: &str, name: &str) {
             .then_some(())
     });
 }
-
-/// Whether something stays so for a while.
-pub fn stays(duration: Duration, what: &str, mut look: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while started.elapsed() < duration {
-        assert!(look(), "it did not stay so: {what}");
-        thread::sleep(PAUSE);
-    }
-    println!("{:6.1} s  it stays so: {what}", duration.as_secs_f32());
-}
