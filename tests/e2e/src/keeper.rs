@@ -81,6 +81,8 @@ pub fn up(place: &Place, packages: &Path) -> Result<ExitCode> {
     }
     clean(place)?;
     fs::create_dir_all(place.run()).context("cannot make the folder of the state")?;
+    fs::write(place.packages_file(), packages.as_os_str().as_encoded_bytes())
+        .context("cannot write where the packages are")?;
     let _ignored = fs::remove_dir_all(place.logs());
     fs::create_dir_all(place.logs()).context("cannot make the folder of the logs")?;
     let log = File::create(place.log("cluster")).context("cannot write a log")?;

@@ -28,6 +28,7 @@ mod plane;
 mod platform;
 mod postgres;
 mod program;
+mod release;
 mod services;
 mod supervise;
 mod view;
@@ -84,6 +85,11 @@ enum Action {
         /// The command.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<String>,
+    },
+    /// Publishes the packages once more under another tag, as a next release whose Jobs run its own image.
+    Release {
+        /// The tag, such as v0.1.1.
+        tag: String,
     },
     /// Removes the files of a tenant that is gone, whose name then is free.
     #[command(hide = true)]
@@ -155,6 +161,7 @@ fn run(Arguments { cache, action }: Arguments) -> Result<ExitCode> {
         Action::Kubectl { arguments } => view::kubectl(&place, &arguments),
         Action::Psql { arguments } => view::psql(&place, &arguments),
         Action::Enter { command } => view::run(&place, &command),
+        Action::Release { tag } => release::publish(&place, &tag),
         Action::ForgetFiles { database } => view::forget_files(&place, &database),
         Action::Redis { arguments } => view::redis(&place, &arguments),
         Action::S3 { key } => view::s3(&place, key.as_deref()),

@@ -92,6 +92,17 @@ impl Place {
         self.run().join("ready")
     }
 
+    /// The folder with the packages that the running cluster came up with.
+    pub fn packages(&self) -> Result<PathBuf> {
+        let path = text(&self.packages_file()).context("no cluster is up; start one with dev/up")?;
+        Ok(PathBuf::from(path))
+    }
+
+    /// The file that names it.
+    pub fn packages_file(&self) -> PathBuf {
+        self.run().join("packages")
+    }
+
     /// Which programs run, one a line; written by the supervisor.
     pub fn programs(&self) -> PathBuf {
         self.run().join("programs")

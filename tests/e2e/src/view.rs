@@ -179,6 +179,11 @@ fn find(place: &Place) -> Result<Running> {
     }
 }
 
+/// A command in the network of the cluster that is up.
+pub fn enter_cluster(place: &Place) -> Result<Command> {
+    Ok(enter(find(place)?))
+}
+
 /// A command in the cluster's network; the files are those of the machine.
 fn enter(running: Running) -> Command {
     let mut command = Command::new("nsenter");

@@ -24,4 +24,5 @@ mod s40_obstacles;
 mod s50_kills;
 mod s60_goodbye;
 mod s70_many;
+mod s80_upgrade;
 mod s90_configuration;
