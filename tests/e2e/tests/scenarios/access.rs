@@ -1,11 +1,7 @@
 //! What a customer and the systems around see of a tenant: pages behind the gateway, the bucket, the stream, the log of
 //! the doubles.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process,
-};
+use std::{env, fs, path::PathBuf, process};
 
 use serde_json::Value;
 
@@ -145,20 +141,6 @@ pub fn requests(system: &str) -> Vec<Value> {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|line| line["system"] == system)
         .collect()
-}
-
-/// Writes what a browser shows into the folder that `E2E_PICTURES` names, where chromium is there to look.
-pub fn picture(tenant: &Tenant, name: &str) {
-    let Some(folder) = env::var_os("E2E_PICTURES") else {
-        return;
-    };
-    let path = Path::new(&folder).join(format!("{name}.png"));
-    let path = path.to_str().expect("the path is text");
-    let printed = answer(&run("picture", &[&tenant.url("/web/login"), path], ""));
-    println!(
-        "          a picture: {}",
-        printed.map_or_else(|problem| problem, |_| path.to_owned())
-    );
 }
 
 /// Has one of the doubles answer so many requests about a tenant with a failure; none: to behave again.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    access::{Browser, events, picture, requests, stored},
+    access::{Browser, events, requests, stored},
     cluster::{NAMESPACE, SYSTEM, apply, condition, has_database, kubectl, object, psql, psql_in},
     manifests::secret,
     stage::play,
@@ -35,7 +35,6 @@ fn s10_a_starter_is_served_and_its_owner_logs_in() {
         assert_eq!(browser.log_in(&larch, "owner@larch.example", "wrong"), None);
         let known_as = browser.log_in(&larch, "owner@larch.example", PASSWORD);
         assert_eq!(known_as.as_deref(), Some("owner@larch.example"));
-        picture(&larch, "login");
         everybody_was_told(&larch);
         is_backed_up(&larch);
     });
