@@ -26,8 +26,7 @@ pub fn apply(programs: &Programs, kubectl: &Kubectl, password: &str) -> Result<(
     // Odoo's user id differs between its images.
     fs::set_permissions(&filestore, fs::Permissions::from_mode(0o777))
         .context("cannot open the filestore")?;
-    kubectl.apply(include_str!("../manifests/platform.yaml"))?;
-    kubectl.apply(&services::manifests())?;
+    kubectl.apply(&[include_str!("../manifests/platform.yaml"), &services::manifests()].join("---\n"))?;
     let authority = fs::read_to_string(Path::new(RUN).join("pki/ca.crt")).context("cannot read ca.crt")?;
     let database = json!({
         "username": ADMIN, "password": password, "endpoint": DATABASE_HOST, "port": "5432", "ca.crt": authority,

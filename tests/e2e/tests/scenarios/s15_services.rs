@@ -113,7 +113,11 @@ fn run(what: Run) -> (String, Value) {
     apply(&pod).expect("it is valid");
     let (phase, result) = wait(&format!("{} has ended", what.name), || {
         let pod = object(&["pod", what.name, "--namespace", SYSTEM])?;
+        // A container has ended before its pod has.
         let phase = pod["status"]["phase"].as_str()?;
+        if !["Succeeded", "Failed"].contains(&phase) {
+            return None;
+        }
         let end = pod.pointer("/status/containerStatuses/0/state/terminated")?;
         let message = end["message"].as_str().unwrap_or_default();
         Some((phase.to_owned(), message.to_owned()))
