@@ -60,7 +60,7 @@ pub fn run(arguments: &CompositionArguments) -> Result<String, CompositionError>
     }
     let composition = files::read_one(file, &mut problems);
     if let (Some(composition), Some(platform)) = (composition, platform)
-        && let Some(composition) = with_input(composition, &platform.value, &mut problems)
+        && let Some(composition) = with_input(&composition, &platform.value, &mut problems)
         && problems.is_empty()
     {
         let printed = yaml::print(&composition);
@@ -95,7 +95,7 @@ fn platform_problems(document: &Document) -> Vec<Problem> {
 }
 
 /// The Composition with another Platform; `None` for one that has no step with a Platform.
-fn with_input(composition: Document, platform: &Value, problems: &mut Vec<Problem>) -> Option<Value> {
+fn with_input(composition: &Document, platform: &Value, problems: &mut Vec<Problem>) -> Option<Value> {
     let mut value = composition.value.clone();
     let steps = value.pointer_mut("/spec/pipeline").and_then(Value::as_array_mut);
     let is_platform = |input: &&mut Value| {
