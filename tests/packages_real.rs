@@ -104,7 +104,7 @@ impl Unpacked {
             let into = folder.join(number.to_string());
             fs::create_dir(&into).expect("the folder is new");
             let layer = folder.join(layer.as_str().expect("a layer is a file name"));
-            run("tar", &[Path::new("-xzf"), &layer, Path::new("-C"), &into]);
+            run("tar", &[Path::new("-xf"), &layer, Path::new("-C"), &into]);
             into
         });
         Self {
@@ -526,4 +526,44 @@ fn an_image_that_could_not_be_what_its_dockerfile_says_is_refused() {
         );
         assert!(!folder.join("image.tar").exists(), "{dockerfile}");
     }
+}
+
+#[test]
+fn a_dynamic_program_needs_its_loader_and_its_libraries_in_the_image() {
+    let folder = empty_folder("dynamic");
+    let root = folder.join("root");
+    fs::create_dir_all(root.join("bin")).expect("the folder is writable");
+    // This test is a dynamic program.
+    let program = env::current_exe().expect("a test has a path");
+    fs::copy(program, root.join("bin/program")).expect("it can be copied");
+    std::os::unix::fs::symlink("bin/program", root.join("link")).expect("the folder is writable");
+    let file = folder.join("Dockerfile");
+    fs::write(&file, "FROM scratch\nCOPY . /\n").expect("the folder is writable");
+    let image = || {
+        let mut command = Command::new("dev/image");
+        command.args(["--arch", architecture(), "--file"]).arg(&file);
+        output(command.arg("--out").arg(folder.join("image.tar")).arg(&root))
+    };
+    let refused = image();
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        error.contains("Dockerfile:2: COPY: bin/program wants a dynamic loader"),
+        "{error}"
+    );
+
+    run("dev/image-libraries", &[&root]);
+    let made = image();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let unpacked = Unpacked::new(&folder.join("image.tar"), "dynamic-image");
+    let link = fs::read_link(unpacked.layers[0].join("link")).expect("links stay links");
+    assert_eq!(link, Path::new("bin/program"));
+
+    let libc = run("find", &[&root, Path::new("-name"), Path::new("libc.so.6")]);
+    fs::remove_file(libc.trim()).expect("libc was brought along");
+    let refused = image();
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        error.contains("wants libc.so.6, which is not in the image"),
+        "{error}"
+    );
 }

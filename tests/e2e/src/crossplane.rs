@@ -9,12 +9,14 @@ use anyhow::{Context, Result};
 
 use crate::{
     kubectl::{Kubectl, checked},
-    place::{Place, REGISTRY, RUN},
+    place::{Place, REGISTRY, RUN, text},
     program::Programs,
 };
 
 const LIMIT: Duration = Duration::from_secs(180);
 const NAMESPACE: &str = "crossplane-system";
+/// What the manifest has in the place of the image.
+const IMAGE: &str = "CROSSPLANE-IMAGE";
 /// Where the names of the packages point to; the registry of this cluster stands in for all of them.
 const OURS: &str = "git.planapulse.com/plana-pulse";
 const PROVIDER: &str = "crossplane-contrib/provider-sql:v0.16.0";
@@ -36,13 +38,14 @@ const TEMPLATES: [&str; 9] = [
 pub fn start(programs: &Programs, place: &Place, kubectl: &Kubectl) -> Result<()> {
     let mut manifests = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}\n");
     for template in TEMPLATES.into_iter().chain(["serviceaccount"]) {
-        let path = place.gathered("chart").join(format!("{template}.yaml"));
+        let path = place.crossplane().join("chart").join(format!("{template}.yaml"));
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         manifests.push_str("---\n");
         manifests.push_str(&render(&text));
     }
     manifests.push_str("---\n");
-    manifests.push_str(include_str!("../manifests/crossplane.yaml"));
+    let image = text(&place.crossplane().join("image")).context("the gathered Crossplane has an image")?;
+    manifests.push_str(&include_str!("../manifests/crossplane.yaml").replace(IMAGE, &image));
     kubectl.apply(&manifests)?;
     programs.say("Crossplane is applied");
     Ok(())

@@ -26,7 +26,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::{
     cgroup,
-    place::{Place, text},
+    place::{CROSSPLANE, Place, text},
     view,
 };
 
@@ -66,7 +66,7 @@ impl Running {
 }
 
 /// Starts the cluster unless it is up, and shows how it comes along.
-pub fn up(place: &Place, packages: &Path) -> Result<ExitCode> {
+pub fn up(place: &Place, packages: &Path, crossplane: Option<&str>) -> Result<ExitCode> {
     ensure!(
         geteuid().is_root(),
         "a node mounts, makes namespaces and limits memory, which only root may: use sudo"
@@ -81,6 +81,15 @@ pub fn up(place: &Place, packages: &Path) -> Result<ExitCode> {
     }
     clean(place)?;
     fs::create_dir_all(place.run()).context("cannot make the folder of the state")?;
+    if let Some(release) = crossplane {
+        fs::write(place.crossplane_file(), format!("{CROSSPLANE}-{release}"))
+            .context("cannot write which Crossplane it is")?;
+        let image = place.crossplane().join("image.tar");
+        ensure!(
+            image.exists(),
+            "there is no Crossplane {release}: run dev/install-tools crossplane-core-{release} cluster-images"
+        );
+    }
     fs::write(place.packages_file(), packages.as_os_str().as_encoded_bytes())
         .context("cannot write where the packages are")?;
     let _ignored = fs::remove_dir_all(place.logs());

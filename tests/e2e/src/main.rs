@@ -58,6 +58,9 @@ enum Action {
         /// Folder with the packages of dev/package.
         #[arg(long, default_value = "_out")]
         packages: PathBuf,
+        /// Another release of Crossplane than the pinned one, such as 2.3.
+        #[arg(long)]
+        crossplane: Option<String>,
     },
     /// Ends the cluster, and leaves nothing but its logs.
     Down,
@@ -154,7 +157,7 @@ fn main() -> ExitCode {
 fn run(Arguments { cache, action }: Arguments) -> Result<ExitCode> {
     let place = Place::new(cache)?;
     match action {
-        Action::Up { packages } => keeper::up(&place, &packages),
+        Action::Up { packages, crossplane } => keeper::up(&place, &packages, crossplane.as_deref()),
         Action::Down => keeper::down(&place),
         Action::Status => view::status(&place),
         Action::Logs { name } => view::logs(&place, name.as_deref()),

@@ -59,8 +59,7 @@ pub fn start(programs: &mut Programs, place: &Place) -> Result<()> {
         command.status().is_ok_and(|status| status.success())
     };
     programs.wait("containerd", LIMIT, answers)?;
-    for image in ["pause.tar", "crossplane.tar"] {
-        let path = place.gathered(image);
+    for path in [place.gathered("pause.tar"), place.crossplane().join("image.tar")] {
         let mut command = ctr();
         command
             .args(["--namespace", "k8s.io", "images", "import"])

@@ -20,6 +20,9 @@ pub const ADDRESS: &str = "10.88.0.1";
 /// How the registry is reached from the machine, and from pods.
 pub const REGISTRY: &str = "127.0.0.1:5000";
 
+/// The folder of the pinned release of Crossplane; others have their number behind it.
+pub const CROSSPLANE: &str = "crossplane";
+
 /// The cache folder.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -60,6 +63,17 @@ impl Place {
     /// What `dev/cluster-images` has gathered.
     pub fn gathered(&self, name: &str) -> PathBuf {
         self.cache.join("cluster").join(name)
+    }
+
+    /// What it has gathered of the release of Crossplane that the running cluster is made with.
+    pub fn crossplane(&self) -> PathBuf {
+        let name = text(&self.crossplane_file()).unwrap_or_else(|| CROSSPLANE.to_owned());
+        self.gathered(&name)
+    }
+
+    /// The file that names it, where it is not the pinned one.
+    pub fn crossplane_file(&self) -> PathBuf {
+        self.run().join(CROSSPLANE)
     }
 
     /// What is ours to write.
@@ -126,7 +140,7 @@ impl Place {
         let tools = TOOLS.map(|name| self.tool(name));
         let others = [
             self.node().join("bin/containerd"),
-            self.gathered("crossplane.tar"),
+            self.gathered("crossplane/image.tar"),
             self.gathered("provider-sql.xpkg"),
         ];
         for path in tools.iter().chain(&others) {
