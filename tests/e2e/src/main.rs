@@ -17,6 +17,7 @@
 mod certificates;
 mod cgroup;
 mod crossplane;
+mod gateway;
 mod inside;
 mod keeper;
 mod kubectl;
@@ -29,6 +30,7 @@ mod postgres;
 mod program;
 mod supervise;
 mod view;
+mod workers;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -77,6 +79,12 @@ enum Action {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Runs curl in the cluster's network: every host with https is behind the gateway, whose authority it trusts.
+    Curl {
+        /// What curl gets.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     #[command(hide = true)]
     Keep {
         /// Folder with the packages.
@@ -113,6 +121,7 @@ fn run(Arguments { cache, action }: Arguments) -> Result<ExitCode> {
         Action::Logs { name } => view::logs(&place, name.as_deref()),
         Action::Kubectl { arguments } => view::kubectl(&place, &arguments),
         Action::Psql { arguments } => view::psql(&place, &arguments),
+        Action::Curl { arguments } => view::curl(&place, &arguments),
         Action::Keep { packages } => keeper::keep(&place, &packages),
         Action::Inside { packages } => inside::run(&place, &packages),
         Action::Supervise { packages } => supervise::run(&place, &packages),

@@ -59,7 +59,14 @@ pub fn start(programs: &mut Programs, place: &Place) -> Result<()> {
         command.status().is_ok_and(|status| status.success())
     };
     programs.wait("containerd", LIMIT, answers)?;
-    for image in ["pause.tar", "crossplane.tar"] {
+    import(place, &["pause.tar", "crossplane.tar"])?;
+    programs.say("the node's images are there");
+    Ok(())
+}
+
+/// Gives the node images that no registry has.
+pub fn import(place: &Place, images: &[&str]) -> Result<()> {
+    for image in images {
         let path = place.gathered(image);
         let mut command = ctr();
         command
@@ -73,7 +80,6 @@ pub fn start(programs: &mut Programs, place: &Place) -> Result<()> {
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
-    programs.say("the node's images are there");
     Ok(())
 }
 

@@ -1,6 +1,6 @@
-//! What a person looks at from outside: status, logs, kubectl, psql.
+//! What a person looks at from outside: status, logs, kubectl, psql, curl.
 //!
-//! In: the running cluster. Out: text; kubectl and psql run in the cluster's network and take this process's place.
+//! In: the running cluster. Out: text; the programs run in the cluster's network and take this process's place.
 
 use std::{
     fs,
@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     cgroup::{self, Memory},
+    gateway,
     keeper::Running,
     place::{Place, text},
     postgres,
@@ -95,6 +96,19 @@ pub fn psql(place: &Place, arguments: &[String]) -> Result<ExitCode> {
         command.env(name, value.unwrap_or_default());
     }
     Err(command.exec()).context("cannot start nsenter, which is part of util-linux")
+}
+
+/// curl instead of us. No name of the web is known in there: a connection with https goes to the gateway, whatever
+/// its host, as it would where the tenants' names are in the DNS.
+pub fn curl(place: &Place, arguments: &[String]) -> Result<ExitCode> {
+    let mut command = enter(find(place)?);
+    command.args(["curl", "--noproxy", "*", "--cacert"]);
+    command.arg(place.run().join("pki/ca.crt"));
+    command
+        .arg("--connect-to")
+        .arg(format!(":443:{}:443", gateway::ADDRESS));
+    let problem = command.args(arguments).exec();
+    Err(problem).context("cannot start nsenter, which is part of util-linux")
 }
 
 fn find(place: &Place) -> Result<Running> {

@@ -30,7 +30,16 @@ fn cluster(action: &str, arguments: &[&str]) -> Output {
 
 /// What kubectl prints, or its complaint.
 pub fn kubectl(arguments: &[&str]) -> Result<String, String> {
-    let output = cluster("kubectl", arguments);
+    answer("kubectl", arguments)
+}
+
+/// What curl gets in the cluster's network, or its complaint.
+pub fn curl(arguments: &[&str]) -> Result<String, String> {
+    answer("curl", arguments)
+}
+
+fn answer(action: &str, arguments: &[&str]) -> Result<String, String> {
+    let output = cluster(action, arguments);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status.success() {
         Ok(text(&output.stdout))
@@ -167,7 +176,11 @@ impl Tenant {
         ]);
         wait_gone("planaclient", self.name);
         wait_gone(DATABASES, &self.database());
-        psql(&format!("DROP DATABASE IF EXISTS \"{}\"", self.database()));
+        // Workers that have served it keep their sessions, as they do when a real tenant is deleted.
+        psql(&format!(
+            "DROP DATABASE IF EXISTS \"{}\" WITH (FORCE)",
+            self.database()
+        ));
     }
 
     fn explain(self) {

@@ -5,5 +5,6 @@
 //! a tenant of its own, so they may run at once.
 
 mod cluster;
+mod served;
 mod starter;
 mod template;
