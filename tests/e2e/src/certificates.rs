@@ -26,6 +26,9 @@ pub const NODE_NAME: &str = "node";
 /// Where PLANA's platform has its PostgreSQL; here the cluster's name server sends it to ours.
 pub const DATABASE_HOST: &str = "pg01.planapulse.com";
 
+/// The hosts of the tenants, all behind the gateway.
+const TENANTS: &str = "*.planapulse.app";
+
 /// The authority, and the folder that it writes to.
 pub struct Authority {
     folder: PathBuf,
@@ -64,6 +67,7 @@ impl Authority {
         self.server("apiserver", "kube-apiserver", &api)?;
         self.server("kubelet", NODE_NAME, &[ADDRESS, "127.0.0.1", NODE_NAME])?;
         self.server("postgres", DATABASE_HOST, &[DATABASE_HOST, "127.0.0.1"])?;
+        self.server("gateway", TENANTS, &[TENANTS])?;
         // The kubelet asks the API server whether its caller may; masters may.
         self.client(
             "apiserver-kubelet",

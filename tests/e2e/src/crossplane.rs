@@ -67,12 +67,11 @@ fn render(template: &str) -> String {
 
 /// Pushes the packages under the names that they are published by.
 pub fn push(programs: &Programs, place: &Place, packages: &Path, version: &str) -> Result<()> {
-    let function = packages.join("function-odoo-amd64.xpkg");
-    // The pods of the Jobs want an Odoo image; odoo-job is a static program and runs in any, this one included.
-    let odoo = "plana-pulse/odoo-modules/base-18:latest";
     for (file, name) in [
-        (function.clone(), format!("plana-pulse/function-odoo:{version}")),
-        (function, odoo.to_owned()),
+        (
+            packages.join("function-odoo-amd64.xpkg"),
+            format!("plana-pulse/function-odoo:{version}"),
+        ),
         (
             packages.join("configuration-odoo.xpkg"),
             format!("plana-pulse/configuration-odoo:{version}"),
@@ -94,8 +93,7 @@ pub fn push(programs: &Programs, place: &Place, packages: &Path, version: &str) 
 }
 
 /// Installs them, as the README says.
-pub fn install(programs: &Programs, place: &Place, kubectl: &Kubectl, version: &str) -> Result<()> {
-    kubectl.apply_path(&place.gathered("gateway-api"))?;
+pub fn install(programs: &Programs, kubectl: &Kubectl, version: &str) -> Result<()> {
     let available = |name: &str| {
         let name = format!("deployment/{name}");
         kubectl.wait(&["-n", NAMESPACE, &name, "--for=condition=Available"], LIMIT)

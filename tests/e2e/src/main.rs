@@ -18,6 +18,7 @@ mod certificates;
 mod cgroup;
 mod crossplane;
 mod doubles;
+mod gateway;
 mod inside;
 mod keeper;
 mod kubectl;
@@ -32,6 +33,7 @@ mod release;
 mod services;
 mod supervise;
 mod view;
+mod workers;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -127,6 +129,12 @@ enum Action {
         /// Folder with a secret for each.
         secrets: PathBuf,
     },
+    /// Runs curl in the cluster's network: every host with https is behind the gateway, whose authority it trusts.
+    Curl {
+        /// What curl gets.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     #[command(hide = true)]
     Keep {
         /// Folder with the packages.
@@ -175,6 +183,7 @@ fn run(Arguments { cache, action }: Arguments) -> Result<ExitCode> {
             about,
         } => view::misbehave(&place, &system, status, times, about.as_deref()),
         Action::Doubles { secrets } => doubles::run(&secrets),
+        Action::Curl { arguments } => view::curl(&place, &arguments),
         Action::Keep { packages } => keeper::keep(&place, &packages),
         Action::Inside { packages } => inside::run(&place, &packages),
         Action::Supervise { packages } => supervise::run(&place, &packages),

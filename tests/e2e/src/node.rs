@@ -2,7 +2,12 @@
 //!
 //! In: the API. Out: a node that is Ready, whose images come from the registry in here whatever host they name.
 
-use std::{fs, path::Path, process::Stdio, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -59,11 +64,18 @@ pub fn start(programs: &mut Programs, place: &Place) -> Result<()> {
         command.status().is_ok_and(|status| status.success())
     };
     programs.wait("containerd", LIMIT, answers)?;
-    for path in [place.gathered("pause.tar"), place.crossplane().join("image.tar")] {
+    import(&[place.gathered("pause.tar"), place.crossplane().join("image.tar")])?;
+    programs.say("the node's images are there");
+    Ok(())
+}
+
+/// Gives the node images that no registry has.
+pub fn import(images: &[PathBuf]) -> Result<()> {
+    for path in images {
         let mut command = ctr();
         command
             .args(["--namespace", "k8s.io", "images", "import"])
-            .arg(&path);
+            .arg(path);
         let output = command.output().context("cannot start ctr")?;
         ensure!(
             output.status.success(),
@@ -72,7 +84,6 @@ pub fn start(programs: &mut Programs, place: &Place) -> Result<()> {
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
-    programs.say("the node's images are there");
     Ok(())
 }
 

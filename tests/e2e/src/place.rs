@@ -76,6 +76,11 @@ impl Place {
         self.run().join(CROSSPLANE)
     }
 
+    /// What `dev/odoo-image` has made.
+    pub fn odoo_image(&self) -> PathBuf {
+        self.cache.join("odoo-19/image.tar")
+    }
+
     /// What is ours to write.
     pub fn home(&self) -> PathBuf {
         self.cache.join("e2e")
@@ -142,6 +147,9 @@ impl Place {
             self.node().join("bin/containerd"),
             self.gathered("crossplane/image.tar"),
             self.gathered("provider-sql.xpkg"),
+            self.gathered("envoy-gateway.tar"),
+            self.gathered("envoy.tar"),
+            self.odoo_image(),
         ];
         for path in tools.iter().chain(&others) {
             ensure!(

@@ -21,11 +21,13 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Makes all of it.
 pub fn apply(programs: &Programs, kubectl: &Kubectl, password: &str) -> Result<()> {
-    let filestore = Path::new(RUN).join("filestore");
-    fs::create_dir(&filestore).context("cannot make the filestore")?;
-    // Odoo's user id differs between its images.
-    fs::set_permissions(&filestore, fs::Permissions::from_mode(0o777))
-        .context("cannot open the filestore")?;
+    for folder in ["filestore", "filestore-19"] {
+        let filestore = Path::new(RUN).join(folder);
+        fs::create_dir(&filestore).context("cannot make the filestore")?;
+        // Odoo's user id differs between its images.
+        fs::set_permissions(&filestore, fs::Permissions::from_mode(0o777))
+            .context("cannot open the filestore")?;
+    }
     kubectl.apply(&[include_str!("../manifests/platform.yaml"), &services::manifests()].join("---\n"))?;
     let authority = fs::read_to_string(Path::new(RUN).join("pki/ca.crt")).context("cannot read ca.crt")?;
     let database = json!({
@@ -58,7 +60,7 @@ pub fn apply(programs: &Programs, kubectl: &Kubectl, password: &str) -> Result<(
     }
     // The registry in here asks nobody who they are; without the Secret, each pod has a warning.
     let login = json!({".dockerconfigjson": json!({"auths": {}}).to_string()});
-    for namespace in ["crossplane-system", "plana-odoo-18", "backup"] {
+    for namespace in ["crossplane-system", "plana-odoo-18", "plana-odoo-19", "backup"] {
         let kind = "kubernetes.io/dockerconfigjson";
         kubectl.apply(&secret("forgejo-registry", namespace, kind, &login).to_string())?;
     }
@@ -74,7 +76,8 @@ pub fn apply(programs: &Programs, kubectl: &Kubectl, password: &str) -> Result<(
     Ok(())
 }
 
-fn secret(name: &str, namespace: &str, kind: &str, data: &Value) -> Value {
+/// A Secret of these texts.
+pub fn secret(name: &str, namespace: &str, kind: &str, data: &Value) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Secret",

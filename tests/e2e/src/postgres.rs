@@ -37,11 +37,23 @@ pub const PASSWORD: &str = "postgres.password";
 pub const ADMIN: &str = "plana_admin";
 const ROLES: [(&str, &str); 3] = [
     (ADMIN, "CREATEDB"),
-    ("plana", "NOCREATEDB"),
+    (POOL, "NOCREATEDB"),
     ("plana_maint", "NOCREATEDB"),
 ];
 /// The templates of the tiers of one major.
 const TEMPLATES: [&str; 3] = ["basic", "pro", "enterprise"];
+
+/// The login of the pools.
+pub const POOL: &str = "plana";
+
+/// The passwords of those whose clients are in the cluster.
+#[derive(Debug)]
+pub struct Passwords {
+    /// Of [`ADMIN`].
+    pub admin: String,
+    /// Of [`POOL`].
+    pub pool: String,
+}
 
 /// Makes the data, and starts the server on them.
 pub fn start(programs: &mut Programs) -> Result<()> {
@@ -89,11 +101,11 @@ pub fn start(programs: &mut Programs) -> Result<()> {
     programs.start("postgresql", command)
 }
 
-/// Waits for the server, and makes roles and templates; gives the password of [`ADMIN`].
-pub fn finish(programs: &mut Programs) -> Result<String> {
+/// Waits for the server, and makes roles and templates; gives the passwords.
+pub fn finish(programs: &mut Programs) -> Result<Passwords> {
     let psql = |database: &str, statements: &str| sql(database, statements);
     programs.wait("postgresql", LIMIT, || psql("postgres", "SELECT 1").is_ok())?;
-    let mut password = String::new();
+    let (mut admin, mut pool) = (String::new(), String::new());
     for (role, rights) in ROLES {
         let own = secret()?;
         // Names and passwords are ours: letters, digits and underscores.
@@ -101,10 +113,13 @@ pub fn finish(programs: &mut Programs) -> Result<String> {
             "postgres",
             &format!("CREATE ROLE {role} LOGIN {rights} PASSWORD '{own}'"),
         )?;
-        if role == ADMIN {
-            password = own;
-        } else {
+        if role != ADMIN {
             psql("postgres", &format!("GRANT {role} TO {ADMIN}"))?;
+        }
+        match role {
+            ADMIN => admin = own,
+            POOL => pool = own,
+            _ => {}
         }
     }
     for template in TEMPLATES {
@@ -121,7 +136,7 @@ pub fn finish(programs: &mut Programs) -> Result<String> {
         psql("postgres", &seal)?;
     }
     programs.say("PostgreSQL has its roles and templates");
-    Ok(password)
+    Ok(Passwords { admin, pool })
 }
 
 /// psql as the superuser, from the machine itself.

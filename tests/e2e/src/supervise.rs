@@ -9,13 +9,13 @@ use anyhow::{Context, Result};
 
 use crate::{
     certificates::Authority,
-    cgroup, crossplane,
+    cgroup, crossplane, gateway,
     kubectl::Kubectl,
     machine, node,
     place::{Place, RUN},
     plane, platform, postgres,
     program::Programs,
-    services, view,
+    services, view, workers,
 };
 
 const WATCH: Duration = Duration::from_secs(1);
@@ -46,15 +46,20 @@ fn bring_up(place: &Place, packages: &Path, programs: &mut Programs) -> Result<(
     services::start(programs)?;
     postgres::start(programs)?;
     node::start(programs, place)?;
-    let password = postgres::finish(programs)?;
+    let passwords = postgres::finish(programs)?;
     let version = version()?;
     crossplane::push(programs, place, packages, &version)?;
     plane::finish(programs, &kubectl)?;
     crossplane::start(programs, place, &kubectl)?;
     node::finish(programs, &kubectl)?;
-    crossplane::install(programs, place, &kubectl, &version)?;
+    let odoo = workers::push(programs, place)?;
+    gateway::start(programs, place, &kubectl)?;
+    crossplane::install(programs, &kubectl, &version)?;
     services::finish(programs)?;
-    platform::apply(programs, &kubectl, &password)?;
+    platform::apply(programs, &kubectl, &passwords.admin)?;
+    workers::start(programs, &kubectl, odoo, &passwords.pool)?;
+    gateway::finish(programs, &kubectl)?;
+    workers::finish(programs, &kubectl)?;
     programs.record()?;
     let memory = cgroup::memory().map(view::memory).unwrap_or_default();
     let seconds = programs.elapsed().as_secs_f32();

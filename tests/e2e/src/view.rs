@@ -1,6 +1,6 @@
-//! What a person looks at from outside: status, logs, kubectl, psql, Redis, the bucket.
+//! What a person looks at from outside: status, logs, kubectl, psql, curl, Redis, the bucket.
 //!
-//! In: the running cluster. Out: text; kubectl, psql and redis-cli run in the cluster's network and take this process's place.
+//! In: the running cluster. Out: text; the programs run in the cluster's network and take this process's place.
 
 use std::{
     fs,
@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::{
     cgroup::{self, Memory},
     doubles::{self, System},
+    gateway,
     keeper::Running,
     place::{Place, text},
     postgres, services,
@@ -112,7 +113,7 @@ pub fn forget_files(place: &Place, database: &str) -> Result<ExitCode> {
         !database.starts_with('.') && !database.is_empty() && database.chars().all(is_name),
         "'{database}' is not the name of a database"
     );
-    let folder = place.run().join("filestore/filestore").join(database);
+    let folder = place.run().join("filestore-19/filestore").join(database);
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
@@ -170,6 +171,19 @@ pub fn misbehave(
         .arg(control.to_string())
         .args([&address, "--write-out", "\n"]);
     Err(command.exec()).context("cannot start nsenter, which is part of util-linux")
+}
+
+/// curl instead of us. No name of the web is known in there: a connection with https goes to the gateway, whatever
+/// its host, as it would where the tenants' names are in the DNS.
+pub fn curl(place: &Place, arguments: &[String]) -> Result<ExitCode> {
+    let mut command = enter(find(place)?);
+    command.args(["curl", "--noproxy", "*", "--cacert"]);
+    command.arg(place.run().join("pki/ca.crt"));
+    command
+        .arg("--connect-to")
+        .arg(format!(":443:{}:443", gateway::ADDRESS));
+    let problem = command.args(arguments).exec();
+    Err(problem).context("cannot start nsenter, which is part of util-linux")
 }
 
 fn find(place: &Place) -> Result<Running> {

@@ -27,6 +27,7 @@ fn s10_a_starter_is_served_and_its_owner_logs_in() {
         larch.wait_ready();
         is_published(&larch);
         let browser = Browser::new("larch");
+        page_is_whole(&browser, &larch);
         assert_eq!(
             browser.get(&larch.url("/web/database/manager")).status,
             302,
@@ -65,6 +66,22 @@ fn s11_pro_and_enterprise_come_from_their_own_templates() {
             assert!(printed.contains(days), "kept for {days} days: {printed}");
         }
     });
+}
+
+/// The page with its stylesheet; and nobody is served by another name.
+fn page_is_whole(browser: &Browser, tenant: &Tenant) {
+    let page = browser.get(&tenant.url("/web/login"));
+    assert!(page.body.contains("name=\"login\""), "{}", page.body);
+    let is_style = |word: &&str| word.contains("assets_frontend.min.css");
+    let style = page.body.split('"').find(is_style).expect("it has a stylesheet");
+    assert!(
+        browser.get(&tenant.url(style)).body.len() > 10_000,
+        "it is a stylesheet"
+    );
+    assert_eq!(
+        browser.get("https://nobody-here.planapulse.app/web/login").status,
+        404
+    );
 }
 
 /// Given to the pool as the last act, and to nobody else.
