@@ -31,8 +31,8 @@ use crate::{
 };
 
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long the end of everything may take.
-const END_LIMIT: Duration = Duration::from_secs(40);
+/// How long the end of everything may take: Odoo's image is 40 000 files, and a busy disk removes a few hundred a second.
+const END_LIMIT: Duration = Duration::from_secs(180);
 /// What a shell gives for a command that was interrupted.
 const INTERRUPTED: u8 = 130;
 
