@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 pub use self::template::template_status;
 use crate::{
-    api::plana_client::{BackupStatus, DatabaseOrigin, DatabaseStatus, FilestoreStatus, PlanaClientStatus},
+    api::plana_client::{
+        BackupStatus, CourseStatus, DatabaseOrigin, DatabaseStatus, FilestoreStatus, PlanaClientStatus,
+    },
     names::{Step, support_room},
     observed::{Condition, Observed},
     plan::{ConditionState, ConditionType, Phase, Plan},
@@ -31,8 +33,10 @@ pub struct Event {
 #[must_use]
 pub fn status(tenant: &Tenant, plan: &Plan, observed: &Observed) -> PlanaClientStatus {
     let holds = |condition| plan.conditions.get(&condition).is_some_and(ConditionState::holds);
-    let has_database = plan.database.is_some();
     let before = &observed.status;
+    // One that goes is of its major to the end.
+    let is_leaving = plan.deletion.is_some() && before.odoo_version.is_some();
+    let has_database = plan.database.is_some() || is_leaving;
     PlanaClientStatus {
         phase: Some(plan.phase.as_str().to_owned()),
         url: Some(tenant.url()),
@@ -64,6 +68,9 @@ pub fn status(tenant: &Tenant, plan: &Plan, observed: &Observed) -> PlanaClientS
             .map(|_| support_room(&tenant.slug, tenant.project_id)),
         support_room_id: said(plan, Step::RoomCreate, "roomId"),
         deletion_refused: plan.deletion_refused,
+        course: (plan.course != CourseStatus::default()).then_some(plan.course),
+        maintenance: plan.maintenance.clone(),
+        deletion: plan.deletion.clone(),
         done: plan
             .done
             .iter()

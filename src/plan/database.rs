@@ -18,6 +18,8 @@ pub enum Policies {
     ObserveAndCreate,
     /// Look at it.
     ObserveOnly,
+    /// Look at it, and drop it when its object goes.
+    ObserveAndDelete,
 }
 
 /// The Database as it is to be.
@@ -36,6 +38,7 @@ impl Policies {
         match self {
             Self::ObserveAndCreate => &["Observe", "Create"],
             Self::ObserveOnly => &["Observe"],
+            Self::ObserveAndDelete => &["Observe", "Delete"],
         }
     }
 }
@@ -63,6 +66,14 @@ pub fn plan(
     })
 }
 
+/// The Database as it is, when it is there: nothing is made, and nothing more is allowed.
+pub fn as_it_is(tenant: &Tenant, observed: &Observed) -> Option<DatabasePlan> {
+    observed.database.as_ref().map(|_| DatabasePlan {
+        policies: policies(tenant, observed),
+        ready: is_available(observed),
+    })
+}
+
 fn policies(tenant: &Tenant, observed: &Observed) -> Policies {
     let is_proven = observed.is_recorded(Step::TenantInit)
         || observed
@@ -72,7 +83,7 @@ fn policies(tenant: &Tenant, observed: &Observed) -> Policies {
     let was_released = observed
         .database
         .as_ref()
-        .is_some_and(DatabaseView::is_observed_only);
+        .is_some_and(|database| database.is_observed_only() || database.is_droppable());
     if is_proven || was_released || tenant.adopt.is_some() {
         Policies::ObserveOnly
     } else {
