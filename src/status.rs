@@ -45,7 +45,7 @@ pub fn status(tenant: &Tenant, plan: &Plan, observed: &Observed) -> PlanaClientS
         namespace: Some(tenant.release.namespace.clone()),
         database_marker: has_database
             .then(|| said(plan, Step::TenantInit, "marker").unwrap_or_else(|| tenant.marker.clone())),
-        database: has_database.then(|| database(tenant, plan, holds(ConditionType::DatabaseReady))),
+        database: has_database.then(|| database(tenant, plan, observed)),
         filestore: holds(ConditionType::FilestoreReady).then(|| FilestoreStatus {
             path: tenant.filestore_path(),
         }),
@@ -84,7 +84,8 @@ fn said(plan: &Plan, step: Step, fact: &str) -> Option<String> {
     plan.done.get(&step)?.result.get(fact).cloned()
 }
 
-fn database(tenant: &Tenant, plan: &Plan, ready: bool) -> DatabaseStatus {
+fn database(tenant: &Tenant, plan: &Plan, observed: &Observed) -> DatabaseStatus {
+    let condition = plan.conditions.get(&ConditionType::DatabaseReady);
     let expected = match &tenant.source {
         _ if tenant.adopt.is_some() => DatabaseOrigin::Adopted,
         Source::Template { .. } => DatabaseOrigin::Template,
@@ -96,11 +97,15 @@ fn database(tenant: &Tenant, plan: &Plan, ready: bool) -> DatabaseStatus {
         Some("Installed") => DatabaseOrigin::Installed,
         Some(_) | None => expected,
     };
-    let template = tenant.template().filter(|_| origin == DatabaseOrigin::Template);
+    // Another tier is made from another template; what this tenant was cloned from stays so.
+    let before = observed.status.database.as_ref();
+    let cloned = before.and_then(|database| database.template.clone());
+    let cloned = cloned.filter(|_| observed.is_recorded(Step::TenantInit));
+    let template = cloned.or_else(|| tenant.template().map(ToString::to_string));
     DatabaseStatus {
         name: tenant.database.to_string(),
-        ready,
-        template: template.map(ToString::to_string),
+        ready: condition.is_some_and(ConditionState::holds),
+        template: template.filter(|_| origin == DatabaseOrigin::Template),
         origin: Some(origin),
     }
 }

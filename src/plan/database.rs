@@ -6,7 +6,7 @@
 
 use super::{Question, Questions, WaitingOn, source::Clone};
 use crate::{
-    names::Step,
+    names::{DatabaseName, Step},
     observed::{DatabaseView, Observed, database::DatabaseState, job::JobOutcome},
     tenant::Tenant,
 };
@@ -127,5 +127,21 @@ pub fn trouble(
         None | Some(DatabaseState::Creating) => Some(creating()),
         Some(DatabaseState::Stuck(trouble)) => Some(WaitingOn::Database(trouble)),
         Some(DatabaseState::Available) => None,
+    }
+}
+
+/// What is to be said when the tenant's tier is made from something else by now.
+pub fn other_template(tenant: &Tenant, observed: &Observed) -> String {
+    let database = observed.status.database.as_ref();
+    let cloned = database.and_then(|database| database.template.as_deref());
+    let of_tier = tenant.template().map(DatabaseName::as_str);
+    match cloned {
+        Some(cloned) if of_tier != Some(cloned) => {
+            let tier = of_tier.unwrap_or("the modules of its tier");
+            format!(
+                "; it was cloned from {cloned}, and {tier} is not applied to a tenant that lives: install in Odoo what it lacks"
+            )
+        }
+        Some(_) | None => String::new(),
     }
 }

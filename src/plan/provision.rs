@@ -98,7 +98,7 @@ fn live(situation: &Situation<'_>, mut questions: Questions) -> Plan {
         .map_or(Ok(()), |smoke| smoke.gate(Step::TenantSmoke));
     let notices = notices::plan(tenant, context, &gate, &mut questions);
 
-    let database_state = database_condition(tenant, database_trouble, &init);
+    let database_state = database_condition(tenant, observed, database_trouble, &init);
     let mut conditions = BTreeMap::from([
         (ConditionType::FilestoreReady, filestore_condition(tenant, &init)),
         (ConditionType::DatabaseReady, database_state),
@@ -346,15 +346,20 @@ fn init(
     StepPlan::new(Step::TenantInit, context, gate, questions)
 }
 
-fn database_condition(tenant: &Tenant, trouble: Option<WaitingOn>, init: &StepPlan) -> ConditionState {
+fn database_condition(
+    tenant: &Tenant,
+    observed: &Observed,
+    trouble: Option<WaitingOn>,
+    init: &StepPlan,
+) -> ConditionState {
     if let Some(waiting) = trouble {
         return ConditionState::Waits(waiting);
     }
     match &init.progress {
-        Progress::Recorded(_) | Progress::Complete(_) => ConditionState::Holds(
-            "Available",
-            format!("the database {} is this tenant's", tenant.database),
-        ),
+        Progress::Recorded(_) | Progress::Complete(_) => {
+            let whose = format!("the database {} is this tenant's", tenant.database);
+            ConditionState::Holds("Available", whose + &database::other_template(tenant, observed))
+        }
         Progress::Waits(waiting) => ConditionState::Waits(waiting.clone()),
         Progress::Disabled => ConditionState::Waits(WaitingOn::StepNotDone(Step::TenantInit)),
     }
