@@ -9,6 +9,7 @@
 pub mod labels;
 mod pod;
 mod steps;
+mod teardown;
 mod template;
 
 use std::collections::BTreeMap;
@@ -38,7 +39,7 @@ pub struct Blueprint {
     pub namespace: String,
     /// Its spec.
     pub spec: JobSpec,
-    /// What it is to be done with, where something else means that it is to be done again ([`inputs`]).
+    /// What it is to be done with, where something else means that it is to be done again.
     pub inputs: Option<String>,
     /// Whether it installs modules for minutes.
     pub heavy: bool,
@@ -61,17 +62,31 @@ impl SecretNames {
     }
 }
 
+/// What a step is done for, besides what its tenant or template says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Occasion<'a> {
+    /// What it is to be done with, where something else means that it is to be done again.
+    pub inputs: Option<&'a str>,
+    /// The backup that must be whole before anything is removed.
+    pub final_backup: Option<&'a str>,
+}
+
 /// The Job of a step; `None` when there is no such step, or the platform has no system that it would talk to.
 #[must_use]
-pub fn blueprint(step: Step, subject: Subject<'_>, secrets: &SecretNames) -> Option<Blueprint> {
+pub fn blueprint(
+    step: Step,
+    subject: Subject<'_>,
+    secrets: &SecretNames,
+    occasion: Occasion<'_>,
+) -> Option<Blueprint> {
     let parts = match subject {
-        Subject::Tenant(tenant) => steps::parts(step, tenant, secrets)?,
+        Subject::Tenant(tenant) => steps::parts(step, tenant, secrets, occasion)?,
         Subject::Template(template) => template::parts(step, template, secrets)?,
     };
     let namespace = parts.namespace.clone();
     let deadline_seconds = parts.deadline_seconds;
     let spec = job_spec(parts.into_template(), deadline_seconds);
-    let hash = hash(&namespace, &spec);
+    let hash = hash(&namespace, &spec, turn(subject, occasion));
     let name = match subject {
         Subject::Tenant(tenant) => job_name(step, tenant, &hash),
         Subject::Template(template) => format!("{}-{}-{hash}", step.as_str(), template.name),
@@ -82,7 +97,7 @@ pub fn blueprint(step: Step, subject: Subject<'_>, secrets: &SecretNames) -> Opt
         name: shorten(&name, JOB_NAME_MAXIMUM_BYTES),
         namespace,
         spec,
-        inputs: inputs(step, subject),
+        inputs: occasion.inputs.map(str::to_owned),
         heavy: is_heavy(step, subject),
     })
 }
@@ -96,21 +111,27 @@ pub fn exists(step: Step, subject: Subject<'_>) -> bool {
     };
     match step {
         Step::TemplateBuild => false,
-        Step::TenantInit | Step::TenantSmoke => true,
-        Step::RoomCreate => tenant.notices.matrix.is_some(),
-        Step::PortalNotify => tenant.notices.portal.is_some(),
-        Step::ErpCallback => tenant.notices.erp.is_some(),
-        Step::EventPublish => tenant.notices.events.is_some(),
+        Step::RoomCreate | Step::RoomRetire => tenant.notices.matrix.is_some(),
+        Step::PortalNotify | Step::PortalFarewell => tenant.notices.portal.is_some(),
+        Step::ErpCallback | Step::ErpFarewell => tenant.notices.erp.is_some(),
+        Step::EventPublish | Step::EventFarewell => tenant.notices.events.is_some(),
+        Step::TenantInit
+        | Step::TenantSmoke
+        | Step::TenantSuspend
+        | Step::TenantResume
+        | Step::FinalBackup
+        | Step::FinalVerify
+        | Step::FilestoreRemove
+        | Step::TenantRelease => true,
     }
 }
 
-/// Hash of what a step is to be done with, where something else means that it is to be done again. A tenant's steps are
-/// done once, whatever changes afterwards.
-#[must_use]
-pub fn inputs(step: Step, subject: Subject<'_>) -> Option<String> {
+/// What makes a Job of a tenant another one, though it does the same: a turn of the tenant's life. A template's inputs
+/// are in its pod already.
+fn turn<'a>(subject: Subject<'_>, occasion: Occasion<'a>) -> &'a str {
     match subject {
-        Subject::Template(template) if step == Step::TemplateBuild => Some(template.inputs()),
-        Subject::Template(_) | Subject::Tenant(_) => None,
+        Subject::Tenant(_) => occasion.inputs.unwrap_or_default(),
+        Subject::Template(_) => "",
     }
 }
 
@@ -147,6 +168,16 @@ fn job_name(step: Step, tenant: &Tenant, hash: &str) -> String {
         Step::PortalNotify => format!("account-webhook-{slug}-{project_id}"),
         Step::ErpCallback => format!("erp-callback-{slug}-{project_id}"),
         Step::EventPublish => format!("client-provisioned-{slug}-{project_id}"),
+        Step::TenantSuspend
+        | Step::TenantResume
+        | Step::FinalBackup
+        | Step::FinalVerify
+        | Step::RoomRetire
+        | Step::PortalFarewell
+        | Step::ErpFarewell
+        | Step::EventFarewell
+        | Step::FilestoreRemove
+        | Step::TenantRelease => format!("{}-{slug}-{hash}", step.as_str()),
     }
 }
 
@@ -189,9 +220,10 @@ fn failure_rules() -> Vec<PodFailurePolicyRule> {
     ]
 }
 
-fn hash(namespace: &str, spec: &JobSpec) -> String {
+fn hash(namespace: &str, spec: &JobSpec, turn: &str) -> String {
     // Kubernetes objects are plain data, which serde_json can always represent.
     let mut bytes = serde_json::to_vec(&spec.template).unwrap_or_default();
     bytes.extend_from_slice(namespace.as_bytes());
+    bytes.extend_from_slice(turn.as_bytes());
     short_hash(&bytes)
 }

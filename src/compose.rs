@@ -7,6 +7,7 @@ mod backup;
 mod database;
 mod guard;
 mod job;
+mod maintenance;
 mod route;
 mod secret;
 
@@ -16,7 +17,8 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use serde::Serialize;
 
 pub use self::{
-    database::Database, guard::ClusterUsage, job::KeptJobObject, route::HttpRoute, secret::SecretObject,
+    database::Database, guard::ClusterUsage, job::KeptJobObject, maintenance::HttpRouteFilter,
+    route::HttpRoute, secret::SecretObject,
 };
 use crate::{
     names::ResourceName,
@@ -50,6 +52,8 @@ pub enum Object {
     KeptJob(KeptJobObject),
     /// A route.
     Route(Box<HttpRoute>),
+    /// What a closed route answers with.
+    RouteFilter(HttpRouteFilter),
     /// A copy of a Secret.
     Secret(SecretObject),
     /// The guard.
@@ -90,10 +94,16 @@ pub fn compose(tenant: &Tenant, plan: &Plan) -> Composed {
             guard.ready,
         );
     }
-    for (major, accepted) in &plan.routes {
+    for (major, plan) in &plan.routes {
         if let Some(release) = tenant.release_of(*major) {
-            let route = Box::new(route::compose(tenant, release));
-            add(ResourceName::Route(*major), Object::Route(route), *accepted);
+            let route = Box::new(route::compose(tenant, release, &plan.answer));
+            add(ResourceName::Route(*major), Object::Route(route), plan.accepted);
+        }
+    }
+    for (major, is_there) in &plan.filters {
+        if let Some(release) = tenant.release_of(*major) {
+            let filter = Object::RouteFilter(maintenance::compose(tenant, release));
+            add(ResourceName::Maintenance(*major), filter, *is_there);
         }
     }
     if let Some(plan) = &plan.backup {

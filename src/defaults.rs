@@ -80,6 +80,8 @@ pub const GATEWAY_NAMESPACE: &str = "plana-odoo";
 pub const GATEWAY_SECTION: &str = "https-app";
 /// Longest time of a request: Envoy gives up after 15 s unless told, and Odoo's reports and imports take minutes.
 pub const REQUEST_TIMEOUT: &str = "600s";
+/// Seconds after which a client of a tenant that is not served may ask again.
+pub const RETRY_AFTER_SECONDS: u32 = 300;
 
 /// Namespace of the backup `CronJobs`.
 pub const BACKUP_NAMESPACE: &str = "backup";

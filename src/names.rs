@@ -7,9 +7,13 @@
 //! `docs/architecture.md`). So whatever may move to another namespace or be made again carries that in its
 //! composition resource name: the route its Odoo major, a Job the hash of its whole pod template.
 
+mod step;
+
 use std::fmt;
 
 use sha2::{Digest, Sha256};
+
+pub use self::step::Step;
 
 /// PostgreSQL cuts longer identifiers silently, so that two long names become one database (since ever; 63 = NAMEDATALEN - 1).
 pub const DATABASE_NAME_MAXIMUM_BYTES: usize = 63;
@@ -19,6 +23,8 @@ pub const JOB_NAME_MAXIMUM_BYTES: usize = 63;
 pub const CONTAINER: &str = "odoo-job";
 /// The label of a Job that installs modules for minutes.
 pub const HEAVY_LABEL: &str = "planapulse.com/heavy";
+/// The annotation of a route that leads to no workers: how it answers.
+pub const CLOSED_ANNOTATION: &str = "planapulse.com/closed";
 /// A CronJob's Jobs add eleven characters to its name.
 pub const CRON_JOB_NAME_MAXIMUM_BYTES: usize = 52;
 /// Longest subdomain, so that `<subdomain>.<domain>` leaves room for the suffixes of copies.
@@ -57,25 +63,6 @@ const SLUG_FORM: &str = "lower-case letters, digits and single hyphens, beginnin
 /// The shape of a DNS name, in words.
 const DNS_FORM: &str = "a DNS name in lower case (example: planapulse.app)";
 
-/// A step of the life of a composite resource that a Job does once. Its name is what status records it under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
-    /// Build the template and swap it in.
-    TemplateBuild,
-    /// Make the cloned database the tenant's, and prove it.
-    TenantInit,
-    /// Ask the tenant's workers for the tenant.
-    TenantSmoke,
-    /// Make the support room.
-    RoomCreate,
-    /// Tell the account portal.
-    PortalNotify,
-    /// Tell the ERP.
-    ErpCallback,
-    /// Publish `client.provisioned`.
-    EventPublish,
-}
-
 /// What a Secret is for, and so which keys it must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretPurpose {
@@ -108,6 +95,8 @@ pub enum ResourceName {
     Guard,
     /// The route into the namespace of a major.
     Route(u32),
+    /// The answer that a closed route of a major gives.
+    Maintenance(u32),
     /// A Job, by its step and the hash of its pod template.
     Job(Step, String),
     /// The tenant's copy of a Secret, in a namespace.
@@ -162,56 +151,6 @@ impl fmt::Display for DatabaseName {
     }
 }
 
-impl Step {
-    /// The steps of a tenant, in the order of its life.
-    pub const OF_TENANT: [Self; 6] = [
-        Self::TenantInit,
-        Self::TenantSmoke,
-        Self::RoomCreate,
-        Self::PortalNotify,
-        Self::ErpCallback,
-        Self::EventPublish,
-    ];
-    /// All steps.
-    pub const ALL: [Self; 7] = [
-        Self::TemplateBuild,
-        Self::TenantInit,
-        Self::TenantSmoke,
-        Self::RoomCreate,
-        Self::PortalNotify,
-        Self::ErpCallback,
-        Self::EventPublish,
-    ];
-
-    /// The name in status, and the beginning of the Job's composition resource name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TemplateBuild => "template-build",
-            Self::TenantInit => "tenant-init",
-            Self::TenantSmoke => "tenant-smoke",
-            Self::RoomCreate => "room-create",
-            Self::PortalNotify => "portal-notify",
-            Self::ErpCallback => "erp-callback",
-            Self::EventPublish => "event-publish",
-        }
-    }
-
-    /// The same as the first word of a condition's reason.
-    #[must_use]
-    pub fn reason_word(self) -> &'static str {
-        match self {
-            Self::TemplateBuild => "Build",
-            Self::TenantInit => "Init",
-            Self::TenantSmoke => "Smoke",
-            Self::RoomCreate => "SupportRoom",
-            Self::PortalNotify => "Portal",
-            Self::ErpCallback => "Erp",
-            Self::EventPublish => "Event",
-        }
-    }
-}
-
 impl SecretPurpose {
     /// All purposes.
     pub const ALL: [Self; 8] = [
@@ -258,6 +197,9 @@ impl ResourceName {
         if let Some(major) = text.strip_prefix("route-") {
             return major.parse().ok().map(Self::Route);
         }
+        if let Some(major) = text.strip_prefix("maintenance-") {
+            return major.parse().ok().map(Self::Maintenance);
+        }
         if let Some(rest) = text.strip_prefix("secret-") {
             let (purpose, namespace) = rest.split_once('-')?;
             let purpose = SecretPurpose::ALL
@@ -278,6 +220,7 @@ impl fmt::Display for ResourceName {
             Self::Backup => formatter.write_str("backup"),
             Self::Guard => formatter.write_str("guard"),
             Self::Route(major) => write!(formatter, "route-{major}"),
+            Self::Maintenance(major) => write!(formatter, "maintenance-{major}"),
             Self::Job(step, hash) => write!(formatter, "{}-{hash}", step.as_str()),
             Self::Secret(purpose, namespace) => write!(formatter, "secret-{}-{namespace}", purpose.as_str()),
         }
@@ -411,6 +354,7 @@ mod tests {
             ResourceName::Backup,
             ResourceName::Guard,
             ResourceName::Route(18),
+            ResourceName::Maintenance(18),
         ];
         names.extend(Step::ALL.map(|step| ResourceName::Job(step, short_hash(step.as_str().as_bytes()))));
         names.extend(

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub use self::{
     database::DatabaseView,
     job::JobView,
-    object::{BackupView, Condition, GuardView, ObjectView, SecretView, SnapshotView},
+    object::{BackupView, Condition, GuardView, LeaseView, ObjectView, SecretView, SnapshotView},
     pod::PodView,
     route::RouteView,
 };
@@ -28,6 +28,8 @@ use crate::{
 pub const HEAVY_JOBS_QUESTION: &str = "heavy-jobs";
 /// The name of the question for the `TemplateSnapshot` of a tenant's template.
 pub const SNAPSHOT_QUESTION: &str = "template-snapshot";
+/// The name of the question for the Lease of a tenant.
+pub const LEASE_QUESTION: &str = "lease";
 /// What begins the names of questions for Secrets.
 pub const SECRET_QUESTION: &str = "secret-";
 /// What begins the names of questions for the pods of a Job.
@@ -46,6 +48,8 @@ pub struct Observed<Status = PlanaClientStatus> {
     pub database: Option<DatabaseView>,
     /// The routes, by the major that they lead to.
     pub routes: BTreeMap<u32, RouteView>,
+    /// What closed routes answer with, by major.
+    pub answers: BTreeMap<u32, ObjectView>,
     /// The CronJob.
     pub backup: Option<BackupView>,
     /// The guard.
@@ -65,6 +69,8 @@ pub struct Required {
     pub objects: BTreeMap<String, Option<ObjectView>>,
     /// Secrets.
     pub secrets: BTreeMap<String, Option<SecretView>>,
+    /// Leases.
+    pub leases: BTreeMap<String, Option<LeaseView>>,
     /// Templates.
     pub snapshots: BTreeMap<String, Option<SnapshotView>>,
     /// Jobs that were asked for by their labels.
@@ -103,6 +109,12 @@ impl Required {
     #[must_use]
     pub fn snapshot(&self, question: &str) -> Lookup<&SnapshotView> {
         look_up(&self.snapshots, question)
+    }
+
+    /// The Lease of that question.
+    #[must_use]
+    pub fn lease(&self, question: &str) -> Lookup<&LeaseView> {
+        look_up(&self.leases, question)
     }
 
     /// Whether the API server knows the kind of that question.

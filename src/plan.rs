@@ -11,11 +11,14 @@
 //! - A Database may only be looked at from the moment that the tenant's marker in it is proven.
 
 mod backup;
+mod course;
 mod database;
 mod guard;
 mod heavy;
 pub mod invariants;
+mod lease;
 mod notices;
+mod phase;
 mod provision;
 mod questions;
 mod results;
@@ -23,6 +26,7 @@ mod route;
 mod secrets;
 mod source;
 mod steps;
+mod teardown;
 mod template;
 pub mod waiting;
 
@@ -35,13 +39,19 @@ pub use self::{
     database::{DatabasePlan, Policies},
     guard::{GuardMode, GuardPlan},
     questions::{ListQuestion, Question, Questions},
+    route::{Answer, BY_BACKEND, BY_FILTER, RoutePlan, filter_name},
     secrets::SecretCopy,
     source::TemplateTrouble,
     steps::{INPUTS, JobPlan, KeptJob},
     template::{Built, TemplatePlan, plan as plan_template},
     waiting::WaitingOn,
 };
-use crate::{api::plana_client::StepRecord, names::Step, observed::Observed, tenant::Tenant};
+use crate::{
+    api::plana_client::{CourseStatus, DeletionStatus, MaintenanceStatus, StepRecord},
+    names::Step,
+    observed::Observed,
+    tenant::Tenant,
+};
 
 /// Seconds after which Crossplane asks again although nothing changed: everything that we compose is watched, so this
 /// only covers events that were lost (crossplane#7703).
@@ -65,8 +75,10 @@ pub struct Plan {
     pub secret_copies: Vec<SecretCopy>,
     /// The Jobs.
     pub jobs: Vec<JobPlan>,
-    /// The majors that routes are to lead to, and whether the route is usable.
-    pub routes: BTreeMap<u32, bool>,
+    /// The routes, by the major that they are of.
+    pub routes: BTreeMap<u32, RoutePlan>,
+    /// What closed routes answer with, by major, and whether it is there.
+    pub filters: BTreeMap<u32, bool>,
     /// The backups; `None`: there are to be none yet.
     pub backup: Option<BackupPlan>,
     /// The conditions, all of them.
@@ -75,6 +87,12 @@ pub struct Plan {
     pub done: BTreeMap<Step, StepRecord>,
     /// Whether a deletion was refused and is not to come back to life.
     pub deletion_refused: bool,
+    /// What is being done with the tenant.
+    pub course: CourseStatus,
+    /// The operation that has the tenant to itself.
+    pub maintenance: Option<MaintenanceStatus>,
+    /// How far a deletion is.
+    pub deletion: Option<DeletionStatus>,
     /// What we need to know.
     pub questions: Questions,
     /// Seconds after which to ask again.
@@ -94,6 +112,10 @@ pub enum Phase {
     Degraded,
     /// It waits for somebody to do something.
     Blocked,
+    /// It is not served, on purpose, and its data is kept.
+    Suspended,
+    /// An operation has it to itself.
+    Maintenance,
     /// It is about to go.
     Deleting,
     /// A template that is built for the first time.
@@ -160,6 +182,8 @@ impl Phase {
             Self::Running => "Running",
             Self::Degraded => "Degraded",
             Self::Blocked => "Blocked",
+            Self::Suspended => "Suspended",
+            Self::Maintenance => "Maintenance",
             Self::Deleting => "Deleting",
             Self::Building => "Building",
             Self::Available => "Available",

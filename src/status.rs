@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 pub use self::template::template_status;
 use crate::{
-    api::plana_client::{BackupStatus, DatabaseOrigin, DatabaseStatus, FilestoreStatus, PlanaClientStatus},
+    api::plana_client::{
+        BackupStatus, CourseStatus, DatabaseOrigin, DatabaseStatus, FilestoreStatus, PlanaClientStatus,
+    },
     names::{Step, support_room},
     observed::{Condition, Observed},
     plan::{ConditionState, ConditionType, Phase, Plan},
@@ -31,8 +33,10 @@ pub struct Event {
 #[must_use]
 pub fn status(tenant: &Tenant, plan: &Plan, observed: &Observed) -> PlanaClientStatus {
     let holds = |condition| plan.conditions.get(&condition).is_some_and(ConditionState::holds);
-    let has_database = plan.database.is_some();
     let before = &observed.status;
+    // One that goes is of its major to the end.
+    let is_leaving = plan.deletion.is_some() && before.odoo_version.is_some();
+    let has_database = plan.database.is_some() || is_leaving;
     PlanaClientStatus {
         phase: Some(plan.phase.as_str().to_owned()),
         url: Some(tenant.url()),
@@ -41,7 +45,7 @@ pub fn status(tenant: &Tenant, plan: &Plan, observed: &Observed) -> PlanaClientS
         namespace: Some(tenant.release.namespace.clone()),
         database_marker: has_database
             .then(|| said(plan, Step::TenantInit, "marker").unwrap_or_else(|| tenant.marker.clone())),
-        database: has_database.then(|| database(tenant, plan, holds(ConditionType::DatabaseReady))),
+        database: has_database.then(|| database(tenant, plan, observed)),
         filestore: holds(ConditionType::FilestoreReady).then(|| FilestoreStatus {
             path: tenant.filestore_path(),
         }),
@@ -64,6 +68,9 @@ pub fn status(tenant: &Tenant, plan: &Plan, observed: &Observed) -> PlanaClientS
             .map(|_| support_room(&tenant.slug, tenant.project_id)),
         support_room_id: said(plan, Step::RoomCreate, "roomId"),
         deletion_refused: plan.deletion_refused,
+        course: (plan.course != CourseStatus::default()).then_some(plan.course),
+        maintenance: plan.maintenance.clone(),
+        deletion: plan.deletion.clone(),
         done: plan
             .done
             .iter()
@@ -77,7 +84,8 @@ fn said(plan: &Plan, step: Step, fact: &str) -> Option<String> {
     plan.done.get(&step)?.result.get(fact).cloned()
 }
 
-fn database(tenant: &Tenant, plan: &Plan, ready: bool) -> DatabaseStatus {
+fn database(tenant: &Tenant, plan: &Plan, observed: &Observed) -> DatabaseStatus {
+    let condition = plan.conditions.get(&ConditionType::DatabaseReady);
     let expected = match &tenant.source {
         _ if tenant.adopt.is_some() => DatabaseOrigin::Adopted,
         Source::Template { .. } => DatabaseOrigin::Template,
@@ -89,11 +97,15 @@ fn database(tenant: &Tenant, plan: &Plan, ready: bool) -> DatabaseStatus {
         Some("Installed") => DatabaseOrigin::Installed,
         Some(_) | None => expected,
     };
-    let template = tenant.template().filter(|_| origin == DatabaseOrigin::Template);
+    // Another tier is made from another template; what this tenant was cloned from stays so.
+    let before = observed.status.database.as_ref();
+    let cloned = before.and_then(|database| database.template.clone());
+    let cloned = cloned.filter(|_| observed.is_recorded(Step::TenantInit));
+    let template = cloned.or_else(|| tenant.template().map(ToString::to_string));
     DatabaseStatus {
         name: tenant.database.to_string(),
-        ready,
-        template: template.map(ToString::to_string),
+        ready: condition.is_some_and(ConditionState::holds),
+        template: template.filter(|_| origin == DatabaseOrigin::Template),
         origin: Some(origin),
     }
 }

@@ -16,7 +16,7 @@ pub use self::{
 };
 pub use crate::api::{
     plana_client::TierName,
-    platform::{FilestoreVolume, ParentReference, Resources, SecretName, SslMode},
+    platform::{FilestoreVolume, MaintenanceBackend, ParentReference, Resources, SecretName, SslMode},
 };
 use crate::names::{DatabaseName, Slug};
 
@@ -49,8 +49,12 @@ pub struct Tenant {
     pub older: BTreeMap<u32, Release>,
     /// The major that the spec asks for.
     pub wanted_major: u32,
+    /// Whether it is not to be served, and its data kept.
+    pub suspended: bool,
     /// Whether deleting is refused.
     pub deletion_protection: bool,
+    /// Hours for which it stays, off the air, between its last backup and its end.
+    pub grace_hours: u32,
     /// The tenant's backups.
     pub backup: Backup,
     /// The database server.
@@ -164,6 +168,8 @@ pub struct Gateway {
     pub parents: Vec<ParentReference>,
     /// Longest time of a request.
     pub request_timeout: String,
+    /// The Service that answers for a tenant that is not served.
+    pub maintenance: Option<MaintenanceBackend>,
 }
 
 /// Where Jobs run and what they have in common.

@@ -372,7 +372,9 @@ fn every_reason_is_seen_in_a_test() {
         text_of(&Path::new(ROOT).join(folder), &mut text);
     }
     let job = Regex::new(
-        "^(?:Build|Init|Smoke|SupportRoom|Portal|Erp|Event|Database|HTTPRoute|CronJob|Job)\
+        "^(?:Build|Init|Smoke|SupportRoom|Portal|Erp|Event|Suspend|Resume|FinalBackup|FinalVerify|RoomRetire|\
+         PortalFarewell|ErpFarewell|EventFarewell|FilestoreRemove|Release|\
+         Database|HTTPRoute|HTTPRouteFilter|CronJob|Job)\
          (Running|Replacing|Failed|Refused|TimedOut|BeingDeleted)$",
     )
     .expect("it compiles");

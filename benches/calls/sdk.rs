@@ -17,8 +17,8 @@ use function_odoo::{
     function::NOW_CONTEXT_KEY,
     names::ResourceName,
     observed::{
-        Condition, JobView, Observed, PODS_QUESTION, Required, SecretView, job::JobViewStatus,
-        object::Metadata,
+        Condition, JobView, LEASE_QUESTION, Observed, PODS_QUESTION, Required, SecretView,
+        job::JobViewStatus, object::Metadata,
     },
     plan::{self, Plan},
     status::{self, Event},
@@ -179,6 +179,9 @@ fn observed(request: &RunFunctionRequest) -> Result<Observed, Failure> {
             Some(ResourceName::Route(major)) => {
                 observed.routes.insert(major, resource::get(resource)?);
             }
+            Some(ResourceName::Maintenance(major)) => {
+                observed.answers.insert(major, resource::get(resource)?);
+            }
             Some(ResourceName::Job(step, hash)) => {
                 let Job { metadata, status } = resource::get(resource)?;
                 let view = JobView {
@@ -215,7 +218,10 @@ fn required(request: &RunFunctionRequest) -> Result<Required, Failure> {
             continue;
         }
         let item = items.into_iter().next();
-        if question.starts_with("secret-") {
+        if question == LEASE_QUESTION {
+            let view = item.map(serde_json::from_value).transpose()?;
+            required.leases.insert(question.clone(), view);
+        } else if question.starts_with("secret-") {
             let view = item.map(serde_json::from_value).transpose()?.map(secret);
             required.secrets.insert(question.clone(), view);
         } else {

@@ -469,7 +469,7 @@ mod tests {
             lines(&platform_problems(&input)),
             [
                 "input.gateway.requestTimout: cannot be read: there is no such field, did you mean \"requestTimeout\"?",
-                "input.gateway.zebra: cannot be read: there is no such field; the fields here are parentRefs, \
+                "input.gateway.zebra: cannot be read: there is no such field; the fields here are maintenance, parentRefs, \
                  requestTimeout",
                 "input.gateway[\"request_timeout\"]: cannot be read: there is no such field, did you mean \
                  \"requestTimeout\"?",

@@ -63,7 +63,8 @@ pub struct PlanaClientSpec {
         extend("x-hint" = "a host name in lower case, such as erp.example.com")
     )]
     pub custom_domains: Vec<String>,
-    /// Stop serving the tenant and keep its data. Not served by this release: leave it false.
+    /// Stop serving the tenant and keep its data: its host name is answered with 503, its crons and sessions end, its
+    /// backups go on. False again: it comes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<bool>,
     /// Refuse to delete this object until this is false again.
@@ -175,6 +176,16 @@ pub struct PlanaClientStatus {
     /// protection ends.
     #[serde(skip_serializing_if = "is_false")]
     pub deletion_refused: bool,
+    /// What is being done with the tenant: serving, suspending, tearing down. Left out while it was never anything but
+    /// served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub course: Option<CourseStatus>,
+    /// The operation that has the tenant to itself, if one has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<MaintenanceStatus>,
+    /// How far a deletion is, beside the steps in `done`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<DeletionStatus>,
     /// Steps that are done, by name: their Jobs may go, and are not run again.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub done: BTreeMap<String, StepRecord>,
@@ -229,6 +240,56 @@ pub struct BackupStatus {
     /// When one was last restored and compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_verified_time: Option<String>,
+}
+
+/// What is being done with a tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Course {
+    /// It is served, or on the way to it.
+    #[default]
+    Serve,
+    /// It is not served, and its data is kept.
+    Suspend,
+    /// It goes.
+    Teardown,
+}
+
+/// What is being done with a tenant, and how often that changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CourseStatus {
+    /// What is being done.
+    pub name: Course,
+    /// Counts the changes: a step that was done in an earlier turn is done again in this one.
+    pub turn: u32,
+}
+
+/// The operation that has a tenant to itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MaintenanceStatus {
+    /// Whether nobody reaches the tenant any more: what the operation waits for.
+    pub active: bool,
+    /// Who holds the tenant's Lease.
+    pub by: String,
+}
+
+/// How far a deletion is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeletionStatus {
+    /// The backup that stays when the tenant is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub final_backup: Option<String>,
+    /// Until when the tenant stays as it is after that backup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace_until: Option<String>,
+    /// Whether the removal of its data may have begun: from here on there is no way back but that backup.
+    #[serde(skip_serializing_if = "is_false")]
+    pub removing: bool,
+    /// Whether provider-sql was told to drop the database.
+    #[serde(skip_serializing_if = "is_false")]
+    pub dropping: bool,
 }
 
 /// The record of a step that is done.

@@ -6,6 +6,7 @@
 //!
 //! Crossplane does not check the input of a function, so the function does, field by field.
 
+mod gateway;
 mod values;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::gateway::{Gateway, MaintenanceBackend, ParentReference};
 use super::plana_client::TierName;
 use crate::defaults;
 
@@ -150,10 +152,23 @@ pub struct Tier {
         extend("x-hint" = "the technical name of a module, such as sale_management")
     )]
     pub modules: Vec<String>,
+    /// What becomes of a tenant of the tier that is deleted. Left out: it goes at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Deletion>,
     /// True: there is no template; a new tenant of the tier starts with an empty database, in which its first Job
     /// installs the modules. That takes minutes instead of seconds. Left out: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_install: Option<bool>,
+}
+
+/// What becomes of a tenant that is deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Deletion {
+    /// Hours for which a deleted tenant stays, off the air, after its last backup was verified and before anything of it is
+    /// removed. Left out: 0.
+    #[schemars(range(min = 0, max = 8760))]
+    pub grace_hours: u32,
 }
 
 /// The PostgreSQL server of the tenants.
@@ -201,34 +216,6 @@ pub struct SecretName {
     /// Namespace that it is copied from.
     #[serde(default = "control_namespace")]
     pub namespace: String,
-}
-
-/// How tenants are reached.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Gateway {
-    /// What the routes attach to.
-    #[schemars(length(min = 1, max = 32))]
-    pub parent_refs: Vec<ParentReference>,
-    /// Longest time of a request, as a Gateway API duration (`600s`). Websockets have none.
-    #[schemars(
-        regex(pattern = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"),
-        extend("x-hint" = "a duration of whole numbers with h, m, s or ms, such as 600s")
-    )]
-    pub request_timeout: String,
-}
-
-/// A Gateway, or one listener of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ParentReference {
-    /// Name of the Gateway.
-    pub name: String,
-    /// Namespace of the Gateway; its listener must allow routes from the namespaces of the majors.
-    pub namespace: String,
-    /// Listener of the Gateway. Left out: all that fit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub section_name: Option<String>,
 }
 
 /// When backups run and where they go.

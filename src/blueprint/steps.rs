@@ -1,8 +1,9 @@
 //! What the Job of each step of a tenant runs, where, and with what.
 
 use super::{
-    SecretNames, labels,
+    Occasion, SecretNames, labels,
     pod::{DATA_DIRECTORY, PROGRAM_UID, PodParts},
+    teardown,
 };
 use crate::{
     contract::{self, BackupPurpose, Command, Compression, SecretVariable},
@@ -13,6 +14,8 @@ use crate::{
 
 /// The type of the event of a new tenant.
 const PROVISIONED: &str = "client.provisioned";
+/// The type of the event of a tenant that goes.
+const DEPROVISIONED: &str = "client.deprovisioned";
 
 /// What a Job logs in to the database server with.
 pub const DATABASE_LOGIN: [(SecretPurpose, SecretVariable); 3] = [
@@ -24,35 +27,32 @@ const ADMIN_PASSWORD: [(SecretPurpose, SecretVariable); 2] = [
     (SecretPurpose::Admin, contract::ADMIN_PASSWORD),
     (SecretPurpose::Admin, contract::ADMIN_PASSWORD_HASH),
 ];
-const STORE_LOGIN: [(SecretPurpose, SecretVariable); 2] = [
+/// What a Job logs in to the object store with.
+pub const STORE_LOGIN: [(SecretPurpose, SecretVariable); 2] = [
     (SecretPurpose::Store, contract::STORE_KEY_ID),
     (SecretPurpose::Store, contract::STORE_KEY),
 ];
 
 /// The parts of a step's pod; `None` when the platform has no system that it would talk to.
-pub fn parts(step: Step, tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
+pub fn parts(step: Step, tenant: &Tenant, secrets: &SecretNames, occasion: Occasion<'_>) -> Option<PodParts> {
+    let final_backup = occasion.final_backup.unwrap_or(teardown::LATEST);
     Some(match step {
         Step::TemplateBuild => return None,
         Step::TenantInit => tenant_init(tenant, secrets),
         Step::TenantSmoke => tenant_smoke(tenant, secrets),
         Step::RoomCreate => room_create(tenant, secrets)?,
-        Step::PortalNotify => notify(
-            step,
-            tenant,
-            tenant.notices.portal.as_ref()?,
-            SecretPurpose::Portal,
-            Command::PortalNotify,
-            secrets,
-        ),
-        Step::ErpCallback => notify(
-            step,
-            tenant,
-            tenant.notices.erp.as_ref()?,
-            SecretPurpose::Erp,
-            Command::ErpCallback,
-            secrets,
-        ),
-        Step::EventPublish => event_publish(tenant, secrets)?,
+        Step::RoomRetire => teardown::room_retire(tenant, secrets)?,
+        Step::PortalNotify | Step::PortalFarewell | Step::ErpCallback | Step::ErpFarewell => {
+            notify(step, tenant, occasion, secrets)?
+        }
+        Step::EventPublish => event_publish(step, PROVISIONED, tenant, occasion, secrets)?,
+        Step::EventFarewell => event_publish(step, DEPROVISIONED, tenant, occasion, secrets)?,
+        Step::TenantSuspend => teardown::tenant_suspend(tenant, secrets),
+        Step::TenantResume => teardown::tenant_resume(tenant, secrets),
+        Step::FinalBackup => backup_for(step.as_str(), BackupPurpose::Final, tenant, secrets),
+        Step::FinalVerify => teardown::final_verify(final_backup, tenant, secrets),
+        Step::FilestoreRemove => teardown::filestore_remove(final_backup, tenant, secrets),
+        Step::TenantRelease => teardown::tenant_release(final_backup, tenant, secrets),
     })
 }
 
@@ -151,23 +151,29 @@ fn room_create(tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
     })
 }
 
-fn notify(
-    step: Step,
-    tenant: &Tenant,
-    callback: &Callback,
-    purpose: SecretPurpose,
-    command: fn(contract::Notification) -> Command,
-    secrets: &SecretNames,
-) -> PodParts {
+fn notify(step: Step, tenant: &Tenant, occasion: Occasion<'_>, secrets: &SecretNames) -> Option<PodParts> {
+    let is_portal = matches!(step, Step::PortalNotify | Step::PortalFarewell);
+    let is_farewell = matches!(step, Step::PortalFarewell | Step::ErpFarewell);
+    let (callback, purpose): (&Callback, _) = if is_portal {
+        (tenant.notices.portal.as_ref()?, SecretPurpose::Portal)
+    } else {
+        (tenant.notices.erp.as_ref()?, SecretPurpose::Erp)
+    };
+    let command = if is_portal {
+        Command::PortalNotify
+    } else {
+        Command::ErpCallback
+    };
+    let news = if is_farewell { DEPROVISIONED } else { PROVISIONED };
     let command = command(contract::Notification {
         url: callback.url.clone(),
-        event_type: PROVISIONED.to_owned(),
-        idempotency_key: news_id(tenant),
+        event_type: news.to_owned(),
+        idempotency_key: news_id(news, tenant, occasion),
         tenant: facts(tenant),
     });
     let namespace = &tenant.jobs.namespace;
     let key = chosen(secrets, namespace, &[(purpose, contract::SIGNING_KEY)]);
-    PodParts {
+    Some(PodParts {
         secrets: key,
         ..light(
             step.as_str(),
@@ -176,18 +182,24 @@ fn notify(
             command,
             secrets,
         )
-    }
+    })
 }
 
-fn event_publish(tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
+fn event_publish(
+    step: Step,
+    news: &str,
+    tenant: &Tenant,
+    occasion: Occasion<'_>,
+    secrets: &SecretNames,
+) -> Option<PodParts> {
     let events = tenant.notices.events.as_ref()?;
     let command = Command::EventPublish(contract::EventPublish {
         address: events.address.clone(),
         stream: events.stream.clone(),
         max_length: events.max_length,
-        event_type: PROVISIONED.to_owned(),
+        event_type: news.to_owned(),
         source: events.source.clone(),
-        id: news_id(tenant),
+        id: news_id(news, tenant, occasion),
         tenant: facts(tenant),
     });
     let namespace = &tenant.jobs.namespace;
@@ -199,7 +211,7 @@ fn event_publish(tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
     Some(PodParts {
         secrets: password,
         ..light(
-            Step::EventPublish.as_str(),
+            step.as_str(),
             Subject::Tenant(tenant),
             namespace,
             command,
@@ -210,16 +222,16 @@ fn event_publish(tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
 
 /// The nightly backup.
 pub fn backup(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
+    backup_for("backup", BackupPurpose::Scheduled, tenant, secrets)
+}
+
+fn backup_for(component: &str, purpose: BackupPurpose, tenant: &Tenant, secrets: &SecretNames) -> PodParts {
     let backup = &tenant.backup;
     let command = Command::Backup(contract::Backup {
         tenant: database(tenant),
-        store: contract::Store {
-            endpoint: backup.endpoint.clone(),
-            region: backup.region.clone(),
-            bucket: backup.bucket.clone(),
-        },
+        store: store(tenant),
         data_directory: DATA_DIRECTORY.to_owned(),
-        purpose: BackupPurpose::Scheduled,
+        purpose,
         retention_days: backup.retention_days,
         compression: Compression::Zstd,
         age_recipient: backup.age_recipients.clone(),
@@ -237,7 +249,7 @@ pub fn backup(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
         resources: tenant.jobs.heavy.clone(),
         deadline_seconds: backup.deadline_seconds,
         ..light(
-            "backup",
+            component,
             Subject::Tenant(tenant),
             &backup.namespace,
             command,
@@ -284,7 +296,18 @@ pub fn chosen(
     wanted.iter().filter_map(named).collect()
 }
 
-fn database(tenant: &Tenant) -> contract::TenantDatabase {
+/// Where the tenant's backups are.
+pub fn store(tenant: &Tenant) -> contract::Store {
+    let backup = &tenant.backup;
+    contract::Store {
+        endpoint: backup.endpoint.clone(),
+        region: backup.region.clone(),
+        bucket: backup.bucket.clone(),
+    }
+}
+
+/// The tenant's database, and by which marker it is known to be.
+pub fn database(tenant: &Tenant) -> contract::TenantDatabase {
     contract::TenantDatabase {
         server: server(Subject::Tenant(tenant)),
         slug: tenant.slug.to_string(),
@@ -334,12 +357,15 @@ fn facts(tenant: &Tenant) -> contract::TenantFacts {
     }
 }
 
-/// One id for the news that this tenant exists: told twice, it is the same news.
-fn news_id(tenant: &Tenant) -> String {
+/// One id for one piece of news of this tenant: told twice, it is the same. A tenant that comes back, or goes once more, is
+/// another.
+fn news_id(news: &str, tenant: &Tenant, occasion: Occasion<'_>) -> String {
     /// Digits of the id: as many as a UUID has.
     const DIGITS: usize = 32;
-    hexadecimal(
-        format!("{PROVISIONED}\n{}\n{}", tenant.slug, tenant.marker).as_bytes(),
-        DIGITS,
-    )
+    let mut text = format!("{news}\n{}\n{}", tenant.slug, tenant.marker);
+    if let Some(turn) = occasion.inputs {
+        text.push('\n');
+        text.push_str(turn);
+    }
+    hexadecimal(text.as_bytes(), DIGITS)
 }

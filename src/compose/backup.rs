@@ -38,7 +38,7 @@ pub fn compose(tenant: &Tenant, plan: &BackupPlan) -> CronJob {
             starting_deadline_seconds: Some(STARTING_DEADLINE_SECONDS),
             failed_jobs_history_limit: Some(FAILED_JOBS),
             successful_jobs_history_limit: Some(SUCCESSFUL_JOBS),
-            suspend: None,
+            suspend: plan.paused.then_some(true),
             job_template: JobTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(labels),

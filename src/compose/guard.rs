@@ -54,7 +54,9 @@ pub fn compose(tenant: &Tenant, guard: GuardPlan) -> ClusterUsage {
             usage.crossplane.io/deletion-attempt-with-policy, wait until its condition Guarded is true, then delete it"
         }
         GuardMode::Armed => {
-            "the deletion is accepted: the tenant's objects go within seconds; its database, backups and filestore stay"
+            "the deletion is accepted: the tenant is taken off the air, backed up for the last time, and then removed; its \
+            condition Guarded says how far that is. To keep it, remove its annotation \
+            usage.crossplane.io/deletion-attempt-with-policy before its files are removed"
         }
     };
     ClusterUsage {

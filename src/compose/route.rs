@@ -4,6 +4,8 @@
 //!   Odoo. This is the second lock: `list_db = False` in the pool is the first, since `/jsonrpc` carries the service's
 //!   name in its body, where no route sees it.
 //! - Websockets go to the gevent worker and have no time limit; Envoy would end them after 15 s.
+//! - A route of a tenant that is not served leads nowhere but to the answer for maintenance, and says so in an annotation,
+//!   which is how the next call knows that nobody reaches the workers any more.
 //! - Odoo's proxy mode looks at `X-Forwarded-Host`, which Envoy Gateway (1.9) does not set: the route does.
 
 use serde::Serialize;
@@ -12,7 +14,9 @@ use super::Metadata;
 use crate::{
     blueprint::labels::labels,
     defaults,
-    tenant::{ParentReference, Release, Subject, Tenant},
+    names::CLOSED_ANNOTATION,
+    plan::{Answer, BY_BACKEND, BY_FILTER, filter_name},
+    tenant::{MaintenanceBackend, ParentReference, Release, Subject, Tenant},
 };
 
 /// Paths of Odoo's database manager and of the RPC service behind it (17 to 19).
@@ -73,6 +77,7 @@ struct PathMatch {
 enum Filter {
     RequestRedirect { request_redirect: Redirect },
     RequestHeaderModifier { request_header_modifier: HeaderModifier },
+    ExtensionRef { extension_ref: Extension },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -101,8 +106,17 @@ struct Header {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
+struct Extension {
+    group: &'static str,
+    kind: &'static str,
+    name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
 struct BackendReference {
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
     port: i32,
 }
 
@@ -112,7 +126,13 @@ struct Timeouts {
 }
 
 /// The route of a tenant into the namespace of a major.
-pub fn compose(tenant: &Tenant, release: &Release) -> HttpRoute {
+pub fn compose(tenant: &Tenant, release: &Release, answer: &Answer) -> HttpRoute {
+    let (closed, rules) = match answer {
+        Answer::Workers => (None, to_workers(tenant, release)),
+        Answer::Filter => (Some(BY_FILTER), vec![by_filter(tenant)]),
+        Answer::Backend(backend) => (Some(BY_BACKEND), vec![by_backend(backend)]),
+    };
+    let annotation = closed.map(|how| (CLOSED_ANNOTATION.to_owned(), how.to_owned()));
     HttpRoute {
         api_version: "gateway.networking.k8s.io/v1",
         kind: "HTTPRoute",
@@ -120,29 +140,60 @@ pub fn compose(tenant: &Tenant, release: &Release) -> HttpRoute {
             name: Some(tenant.slug.to_string()),
             namespace: Some(release.namespace.clone()),
             labels: labels(Subject::Tenant(tenant), "route"),
-            ..Metadata::default()
+            annotations: annotation.into_iter().collect(),
         },
         spec: HttpRouteSpec {
             parent_refs: tenant.gateway.parents.clone(),
             hostnames: vec![tenant.host.clone()],
-            rules: vec![
-                blocked(),
-                served(
-                    tenant,
-                    release,
-                    WEBSOCKET_PATH,
-                    defaults::WEBSOCKET_PORT,
-                    NO_TIMEOUT,
-                ),
-                served(
-                    tenant,
-                    release,
-                    "/",
-                    defaults::HTTP_PORT,
-                    &tenant.gateway.request_timeout,
-                ),
-            ],
+            rules,
         },
+    }
+}
+
+fn to_workers(tenant: &Tenant, release: &Release) -> Vec<Rule> {
+    let timeout = &tenant.gateway.request_timeout;
+    vec![
+        blocked(),
+        served(
+            tenant,
+            release,
+            WEBSOCKET_PATH,
+            defaults::WEBSOCKET_PORT,
+            NO_TIMEOUT,
+        ),
+        served(tenant, release, "/", defaults::HTTP_PORT, timeout),
+    ]
+}
+
+fn by_filter(tenant: &Tenant) -> Rule {
+    let extension_ref = Extension {
+        group: "gateway.envoyproxy.io",
+        kind: "HTTPRouteFilter",
+        name: filter_name(tenant),
+    };
+    Rule {
+        matches: vec![prefix("/")],
+        filters: vec![Filter::ExtensionRef { extension_ref }],
+        backend_refs: Vec::new(),
+        timeouts: None,
+    }
+}
+
+fn by_backend(backend: &MaintenanceBackend) -> Rule {
+    let MaintenanceBackend {
+        name,
+        namespace,
+        port,
+    } = backend.clone();
+    Rule {
+        matches: vec![prefix("/")],
+        filters: Vec::new(),
+        backend_refs: vec![BackendReference {
+            name,
+            namespace,
+            port: port.into(),
+        }],
+        timeouts: None,
     }
 }
 
@@ -176,6 +227,7 @@ fn served(tenant: &Tenant, release: &Release, path: &'static str, port: i32, tim
         }],
         backend_refs: vec![BackendReference {
             name: release.service.clone(),
+            namespace: None,
             port,
         }],
         timeouts: Some(Timeouts {

@@ -256,11 +256,17 @@ pub fn living(observed: &Observed) -> Living {
         let (_, rest) = template.split_once("-template-")?;
         parse_major(rest.split('.').next()?)
     });
+    let mut routed: Vec<_> = observed
+        .routes
+        .keys()
+        .chain(observed.answers.keys())
+        .copied()
+        .collect();
+    routed.sort_unstable();
+    routed.dedup();
     Living {
-        serving: recorded
-            .or(cloned)
-            .or_else(|| observed.routes.keys().next().copied()),
-        routed: observed.routes.keys().copied().collect(),
+        serving: recorded.or(cloned).or_else(|| routed.first().copied()),
+        routed,
     }
 }
 

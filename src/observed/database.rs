@@ -138,6 +138,12 @@ impl DatabaseView {
     pub fn is_observed_only(&self) -> bool {
         self.spec.management_policies == ["Observe"]
     }
+
+    /// Whether provider-sql drops the database together with this object.
+    #[must_use]
+    pub fn is_droppable(&self) -> bool {
+        self.spec.management_policies == ["Observe", "Delete"]
+    }
 }
 
 fn trouble(synced: &Condition) -> DatabaseTrouble {

@@ -128,6 +128,28 @@ pub struct GuardViewSpec {
     pub replay_deletion: bool,
 }
 
+/// A `Lease` (`coordination.k8s.io/v1`): who has a tenant to itself.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct LeaseView {
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// Its spec.
+    pub spec: LeaseViewSpec,
+}
+
+/// The spec of a Lease.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LeaseViewSpec {
+    /// Who says that it holds it.
+    pub holder_identity: Option<String>,
+    /// For how long after it was renewed.
+    pub lease_duration_seconds: Option<i64>,
+    /// When it was renewed.
+    pub renew_time: Option<String>,
+}
+
 /// A `TemplateSnapshot`, as one who wants to clone its template sees it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]

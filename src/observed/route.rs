@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 use super::object::{Condition, Metadata, find};
+use crate::names::CLOSED_ANNOTATION;
 
 /// An `HTTPRoute`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -80,6 +81,13 @@ pub enum RouteState {
 }
 
 impl RouteView {
+    /// How it answers, when it leads to no workers.
+    #[must_use]
+    pub fn closed(&self) -> Option<&str> {
+        let how = self.metadata.annotations.get(CLOSED_ANNOTATION);
+        how.map(String::as_str)
+    }
+
     /// How the route stands.
     #[must_use]
     pub fn state(&self) -> RouteState {

@@ -18,6 +18,8 @@ pub struct BackupPlan {
     pub job: JobSpec,
     /// Whether the `CronJob` is there.
     pub ready: bool,
+    /// Whether it makes no Jobs for now.
+    pub paused: bool,
     /// What the Job uses copies of Secrets for; kept as an annotation.
     pub copied: Vec<SecretPurpose>,
 }
@@ -51,6 +53,7 @@ pub fn plan(
         Some(BackupPlan {
             job: blueprint::backup(tenant, &secrets.names),
             ready: observed.backup.is_some(),
+            paused: false,
             copied: secrets.copied(&tenant.backup.namespace),
         })
     };
@@ -87,6 +90,16 @@ pub fn plan(
             condition: ConditionState::Waits(waiting),
         },
     }
+}
+
+/// The backups of a tenant that goes: the last one is made by a Job of its own, and no other comes between.
+pub fn paused(tenant: &Tenant, observed: &Observed, secrets: &Secrets) -> Option<BackupPlan> {
+    observed.backup.as_ref().map(|_| BackupPlan {
+        job: blueprint::backup(tenant, &secrets.names),
+        ready: true,
+        paused: true,
+        copied: secrets.copied(&tenant.backup.namespace),
+    })
 }
 
 /// Whether the Jobs of a `CronJob` use the tenant's copy of a Secret.

@@ -6,7 +6,7 @@
 
 use super::{Question, Questions, WaitingOn, source::Clone};
 use crate::{
-    names::Step,
+    names::{DatabaseName, Step},
     observed::{DatabaseView, Observed, database::DatabaseState, job::JobOutcome},
     tenant::Tenant,
 };
@@ -18,6 +18,8 @@ pub enum Policies {
     ObserveAndCreate,
     /// Look at it.
     ObserveOnly,
+    /// Look at it, and drop it when its object goes.
+    ObserveAndDelete,
 }
 
 /// The Database as it is to be.
@@ -36,6 +38,7 @@ impl Policies {
         match self {
             Self::ObserveAndCreate => &["Observe", "Create"],
             Self::ObserveOnly => &["Observe"],
+            Self::ObserveAndDelete => &["Observe", "Delete"],
         }
     }
 }
@@ -63,6 +66,14 @@ pub fn plan(
     })
 }
 
+/// The Database as it is, when it is there: nothing is made, and nothing more is allowed.
+pub fn as_it_is(tenant: &Tenant, observed: &Observed) -> Option<DatabasePlan> {
+    observed.database.as_ref().map(|_| DatabasePlan {
+        policies: policies(tenant, observed),
+        ready: is_available(observed),
+    })
+}
+
 fn policies(tenant: &Tenant, observed: &Observed) -> Policies {
     let is_proven = observed.is_recorded(Step::TenantInit)
         || observed
@@ -72,7 +83,7 @@ fn policies(tenant: &Tenant, observed: &Observed) -> Policies {
     let was_released = observed
         .database
         .as_ref()
-        .is_some_and(DatabaseView::is_observed_only);
+        .is_some_and(|database| database.is_observed_only() || database.is_droppable());
     if is_proven || was_released || tenant.adopt.is_some() {
         Policies::ObserveOnly
     } else {
@@ -116,5 +127,21 @@ pub fn trouble(
         None | Some(DatabaseState::Creating) => Some(creating()),
         Some(DatabaseState::Stuck(trouble)) => Some(WaitingOn::Database(trouble)),
         Some(DatabaseState::Available) => None,
+    }
+}
+
+/// What is to be said when the tenant's tier is made from something else by now.
+pub fn other_template(tenant: &Tenant, observed: &Observed) -> String {
+    let database = observed.status.database.as_ref();
+    let cloned = database.and_then(|database| database.template.as_deref());
+    let of_tier = tenant.template().map(DatabaseName::as_str);
+    match cloned {
+        Some(cloned) if of_tier != Some(cloned) => {
+            let tier = of_tier.unwrap_or("the modules of its tier");
+            format!(
+                "; it was cloned from {cloned}, and {tier} is not applied to a tenant that lives: install in Odoo what it lacks"
+            )
+        }
+        Some(_) | None => String::new(),
     }
 }

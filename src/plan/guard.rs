@@ -30,14 +30,16 @@ pub enum GuardMode {
     Armed,
 }
 
-/// The guard, its condition, and whether a refused deletion is remembered.
+/// The guard as long as the tenant stays, its condition, and whether a refused deletion is remembered.
 pub struct GuardDecision {
-    /// `None`: it is released.
-    pub guard: Option<GuardPlan>,
+    /// The guard.
+    pub guard: GuardPlan,
     /// What deleting does now.
     pub condition: ConditionState,
     /// Whether a deletion was refused and is not to come back to life.
     pub refused: bool,
+    /// Whether the tenant is to go.
+    pub accepted: bool,
 }
 
 /// Plans the guard.
@@ -45,19 +47,13 @@ pub fn plan(tenant: &Tenant, observed: &Observed) -> GuardDecision {
     let attempted = observed.deletion_attempted;
     // A guard that does not send deletions again has refused this one, even if the record is lost with the status.
     let was_refused = observed.status.deletion_refused
-        || observed
-            .guard
-            .as_ref()
-            .is_some_and(|guard| !guard.spec.replay_deletion);
-    let refused = attempted && (tenant.deletion_protection || was_refused);
-    if attempted && !refused {
-        let condition = ConditionState::Waits(WaitingOn::DeletionReleased);
-        return GuardDecision {
-            guard: None,
-            condition,
-            refused,
+        || match &observed.guard {
+            Some(guard) => !guard.spec.replay_deletion,
+            // An attempt was noted by a guard, and no guard was without a status. What both said is lost: on doubt the
+            // tenant stays.
+            None => observed.status.phase.is_none(),
         };
-    }
+    let refused = attempted && (tenant.deletion_protection || was_refused);
     let guard = GuardPlan {
         mode: match (tenant.deletion_protection, refused) {
             (true, _) => GuardMode::Protected,
@@ -78,13 +74,15 @@ pub fn plan(tenant: &Tenant, observed: &Observed) -> GuardDecision {
     } else {
         ConditionState::Holds(
             "Armed",
-            "deleting removes the route, the backup schedule and the Jobs; the database, its backups and the filestore stay"
+            "deleting takes the tenant off the air, backs it up for the last time, and removes database and filestore; that \
+             backup stays"
                 .to_owned(),
         )
     };
     GuardDecision {
-        guard: Some(guard),
+        guard,
         condition,
         refused,
+        accepted: attempted && !refused,
     }
 }

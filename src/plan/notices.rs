@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A side effect: its step, its condition, its Secret, and the reason when it is done.
-const NOTICES: [(Step, ConditionType, SecretPurpose, &str); 4] = [
+pub const NOTICES: [(Step, ConditionType, SecretPurpose, &str); 4] = [
     (
         Step::RoomCreate,
         ConditionType::SupportRoomReady,
@@ -79,6 +79,18 @@ fn message(step: Step, tenant: &Tenant) -> String {
         Step::PortalNotify => "the account portal knows the tenant".to_owned(),
         Step::ErpCallback => "the ERP knows the tenant".to_owned(),
         Step::EventPublish => "client.provisioned is published".to_owned(),
-        Step::TemplateBuild | Step::TenantInit | Step::TenantSmoke => String::new(),
+        Step::TemplateBuild
+        | Step::TenantInit
+        | Step::TenantSmoke
+        | Step::TenantSuspend
+        | Step::TenantResume
+        | Step::FinalBackup
+        | Step::FinalVerify
+        | Step::RoomRetire
+        | Step::PortalFarewell
+        | Step::ErpFarewell
+        | Step::EventFarewell
+        | Step::FilestoreRemove
+        | Step::TenantRelease => String::new(),
     }
 }

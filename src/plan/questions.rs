@@ -16,6 +16,15 @@ pub const HTTP_ROUTE_KIND: &str = "http-route";
 /// The name of the question whether the cluster knows `TemplateSnapshot`.
 pub const SNAPSHOT_KIND: &str = "template-snapshot";
 
+/// The name of the question whether the cluster knows `HTTPRouteFilter`.
+pub const ROUTE_FILTER_KIND: &str = "http-route-filter";
+/// Kinds of operations that may have a tenant to themselves, with the names of the questions whether the cluster knows them.
+pub const OPERATIONS: [(&str, &str); 3] = [
+    ("tenant-upgrade", "TenantUpgrade"),
+    ("environment-restore", "EnvironmentRestore"),
+    ("environment-backup", "EnvironmentBackup"),
+];
+
 /// An object or a kind that we ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
@@ -102,6 +111,13 @@ impl Questions {
             Lookup::Absent => Err(WaitingOn::GatewayApiMissing),
             Lookup::Found(()) => Ok(()),
         }
+    }
+
+    /// Asks whether the cluster knows `HTTPRouteFilter`, with which Envoy Gateway answers by itself.
+    pub fn route_filter_is_known(&mut self, required: &Required) -> Lookup<()> {
+        let kind = ("gateway.envoyproxy.io/v1alpha1", "HTTPRouteFilter");
+        self.kinds.insert(ROUTE_FILTER_KIND, kind);
+        required.kind(ROUTE_FILTER_KIND)
     }
 
     /// Asks whether the cluster knows `TemplateSnapshot`: an older package lacks it, and looking for an object of a kind that

@@ -3,9 +3,11 @@
 //! A Job uses the platform's Secret when its namespace has it. Where there is none, the tenant gets a copy of its own:
 //! one copy for all tenants would belong to the first of them, and go when it goes.
 
+mod needs;
+
 use std::collections::BTreeMap;
 
-use super::{Question, Questions, WaitingOn, backup, questions::full_name};
+use super::{Question, Questions, WaitingOn, course::CoursePlan, questions::full_name};
 use crate::{
     blueprint::SecretNames,
     function::wire::RawValue,
@@ -62,6 +64,23 @@ enum Source {
 }
 
 impl Secrets {
+    /// Keeps the copies that are there and that nothing needs: while the status is lost nobody can say so.
+    fn keep_all(&mut self, copies: &Copies) {
+        for ((purpose, namespace), view) in copies {
+            let resource = ResourceName::Secret(*purpose, namespace.clone());
+            if self.copies.iter().all(|copy| copy.resource != resource) {
+                self.copies.push(SecretCopy {
+                    resource,
+                    namespace: namespace.clone(),
+                    name: view.metadata.name.clone(),
+                    r#type: view.r#type.clone(),
+                    data: view.data.clone(),
+                    ready: true,
+                });
+            }
+        }
+    }
+
     /// The purposes that the tenant has a copy for in a namespace.
     pub fn copied(&self, namespace: &str) -> Vec<SecretPurpose> {
         let of = |copy: &SecretCopy| match &copy.resource {
@@ -81,9 +100,19 @@ impl Secrets {
 }
 
 /// Finds the Secrets of a tenant.
-pub fn plan(tenant: &Tenant, observed: &Observed, questions: &mut Questions) -> Secrets {
+pub fn plan(
+    tenant: &Tenant,
+    observed: &Observed,
+    course: (&CoursePlan, &BTreeMap<Step, String>),
+    questions: &mut Questions,
+) -> Secrets {
     let found = (&observed.secret_copies, &observed.required);
-    find_all(Subject::Tenant(tenant), needs(tenant, observed), found, questions)
+    let needs = needs::of_tenant(tenant, observed, course);
+    let mut secrets = find_all(Subject::Tenant(tenant), needs, found, questions);
+    if observed.status.phase.is_none() {
+        secrets.keep_all(&observed.secret_copies);
+    }
+    secrets
 }
 
 /// Finds the Secrets of a template, which is built as it is to be or not.
@@ -154,62 +183,6 @@ fn find_all(
         secrets.names.insert(*purpose, namespace, name);
     }
     secrets
-}
-
-fn needs(tenant: &Tenant, observed: &Observed) -> Vec<Need> {
-    use SecretPurpose::{Admin, Database, Erp, Events, Matrix, Portal, Pull, Store};
-    use Step::{ErpCallback, EventPublish, PortalNotify, RoomCreate, TenantInit, TenantSmoke};
-    let notices = &tenant.notices;
-    let (release, control) = (&tenant.release.namespace, &tenant.jobs.namespace);
-    let nightly = &tenant.backup.namespace;
-    // The schedule goes on naming a copy, so one that somebody deleted must be found missing and made again.
-    let scheduled = |purpose| {
-        let view = observed.backup.as_ref();
-        view.is_some_and(|view| !backup::names_copy(view, purpose))
-    };
-    let done = |steps: &[Step]| steps.iter().all(|step| observed.is_recorded(*step));
-    let told = [RoomCreate, PortalNotify, ErpCallback, EventPublish];
-    let login = Some(&tenant.server.secret);
-    let store = Some(&tenant.backup.store_secret);
-    let pull = tenant.jobs.pull_secret.as_ref();
-    // Once it is set nobody needs it any more, and a copy of it that stays is one that can be stolen.
-    let admin = tenant.admin_password.as_ref().filter(|_| !done(&[TenantInit]));
-    let matrix = notices.matrix.as_ref().map(|matrix| &matrix.secret);
-    let portal = notices.portal.as_ref().and_then(|portal| portal.secret.as_ref());
-    let erp = notices.erp.as_ref().and_then(|erp| erp.secret.as_ref());
-    let events = notices.events.as_ref().and_then(|events| events.secret.as_ref());
-    let all = [
-        (Database, login, release, done(&[TenantInit, TenantSmoke])),
-        (Database, login, nightly, scheduled(Database)),
-        (Store, store, nightly, scheduled(Store)),
-        (Pull, pull, release, done(&[TenantInit, TenantSmoke])),
-        (Pull, pull, nightly, scheduled(Pull)),
-        (Pull, pull, control, done(&told)),
-        (Matrix, matrix, control, done(&[RoomCreate])),
-        (Portal, portal, control, done(&[PortalNotify])),
-        (Erp, erp, control, done(&[ErpCallback])),
-        (Events, events, control, done(&[EventPublish])),
-        (Admin, admin, release, false),
-    ];
-    let need = |(purpose, source, namespace, settled): (_, Option<&SecretName>, &String, _)| {
-        Some(Need {
-            purpose,
-            source: source?.clone(),
-            namespace: namespace.clone(),
-            settled,
-        })
-    };
-    let mut needs: Vec<_> = all.into_iter().filter_map(need).collect();
-    // The same Secret for the same purpose in the same namespace, when namespaces coincide, is one need.
-    needs.sort_by(|one, other| (one.purpose, &one.namespace).cmp(&(other.purpose, &other.namespace)));
-    needs.dedup_by(|later, first| {
-        let same = later.purpose == first.purpose && later.namespace == first.namespace;
-        if same {
-            first.settled &= later.settled;
-        }
-        same
-    });
-    needs
 }
 
 fn find(need: &Need, (copies, required): (&Copies, &Required), questions: &mut Questions) -> Source {

@@ -6,22 +6,21 @@
 //! Kept means: desired with the very spec that is observed, always, from the first time that it is observed. Going back to
 //! what we would render would give up fields again that Kubernetes made, the selector among them, and a Job's cannot change.
 
-use std::collections::BTreeMap;
+mod context;
+mod drain;
 
-use super::{
-    ConditionState, Question, Questions, WaitingOn, heavy, questions::full_name, results, secrets::Secrets,
-};
+pub use self::context::Context;
+use super::{ConditionState, Question, Questions, WaitingOn, heavy, questions::full_name, results};
 use crate::{
     api::plana_client::StepRecord,
-    blueprint::{self, Blueprint},
+    blueprint::{self, Blueprint, Occasion},
     contract::Report,
     function::wire::RawValue,
     names::{ResourceName, Step},
     observed::{
-        JobView, Observed, Required,
+        JobView, Required,
         job::{JobFailure, JobOutcome},
     },
-    tenant::{Subject, Tenant},
 };
 
 /// The annotation of a Job that says what it was made with, where something else means that it is to be done again.
@@ -80,53 +79,6 @@ pub struct StepPlan {
     pub report: Option<Report>,
 }
 
-/// What a step is planned with.
-pub struct Context<'a> {
-    /// Whose step it is.
-    pub subject: Subject<'a>,
-    /// The steps that the status that the cluster has says are done.
-    pub done: &'a BTreeMap<String, StepRecord>,
-    /// The Jobs that are observed, by step and hash.
-    pub jobs: &'a BTreeMap<(Step, String), JobView>,
-    /// The answers to our questions.
-    pub required: &'a Required,
-    /// Its Secrets.
-    pub secrets: &'a Secrets,
-}
-
-impl<'a> Context<'a> {
-    /// Of a tenant.
-    pub fn of_tenant(tenant: &'a Tenant, observed: &'a Observed, secrets: &'a Secrets) -> Self {
-        Self {
-            subject: Subject::Tenant(tenant),
-            done: &observed.status.done,
-            jobs: &observed.jobs,
-            required: &observed.required,
-            secrets,
-        }
-    }
-
-    /// The Jobs of a step that the record of it does not speak of: neither the one that it records, nor one before it that
-    /// is still on its way out.
-    fn unrecorded(&self, step: Step) -> Vec<(&'a str, &'a JobView)> {
-        let record = self.done.get(step.as_str());
-        let is_recorded = |job: &JobView| match job.outcome() {
-            JobOutcome::Complete { time } => {
-                // Times are RFC 3339 in UTC, without fractions, so their order is that of their text.
-                record.is_some_and(|record| {
-                    (record.job == job_name(job) && record.time == time) || time < record.time
-                })
-            }
-            JobOutcome::Running | JobOutcome::Failed(_) | JobOutcome::Deleting => false,
-        };
-        let of_step = self.jobs.iter().filter(|((of, _), _)| *of == step);
-        of_step
-            .map(|((_, hash), job)| (hash.as_str(), job))
-            .filter(|(_, job)| !is_recorded(job))
-            .collect()
-    }
-}
-
 impl StepPlan {
     /// Plans a step that may begin once `gate` is open.
     pub fn new(
@@ -136,7 +88,7 @@ impl StepPlan {
         questions: &mut Questions,
     ) -> Self {
         let subject = context.subject;
-        let inputs = blueprint::inputs(step, subject);
+        let inputs = context.inputs.get(&step).cloned();
         let record = context.done.get(step.as_str());
         if let (Some(record), None) = (record, &inputs) {
             return Self::of(Progress::Recorded(record.clone()), None);
@@ -153,6 +105,7 @@ impl StepPlan {
         if let Some(record) = record.filter(|record| record.inputs == inputs) {
             return Self::of(Progress::Recorded(record.clone()), None);
         }
+        let gate = gate.and_then(|()| context.no_other_writer(step));
         // A Job that may not come need not be drawn, and most of the time most may not.
         let gate = match gate {
             Err(waiting) if seen.is_empty() && blueprint::exists(step, subject) => {
@@ -160,7 +113,11 @@ impl StepPlan {
             }
             gate => gate,
         };
-        let Some(blueprint) = blueprint::blueprint(step, subject, &context.secrets.names) else {
+        let occasion = Occasion {
+            inputs: inputs.as_deref(),
+            final_backup: context.final_backup.as_deref(),
+        };
+        let Some(blueprint) = blueprint::blueprint(step, subject, &context.secrets.names, occasion) else {
             return Self::of(Progress::Disabled, None);
         };
         match seen

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     ConditionState, ConditionType, JobPlan, Phase, Questions, SecretCopy, WaitingOn, invariants,
-    provision::ttl_seconds,
+    phase::ttl_seconds,
     secrets,
     steps::{Context, Progress, StepPlan},
 };
@@ -77,6 +77,8 @@ fn decide(template: &Template, observed: &Observed<TemplateSnapshotStatus>) -> T
         jobs: &observed.jobs,
         required: &observed.required,
         secrets: &secrets,
+        inputs: BTreeMap::from([(STEP, template.inputs())]),
+        final_backup: None,
     };
     let gate = secrets.check(&[SecretPurpose::Database], &template.release.namespace);
     let build = StepPlan::new(STEP, &context, gate, &mut questions);

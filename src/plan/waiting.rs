@@ -3,10 +3,10 @@
 //! A variant's name is the reason of the condition that shows it, so documents, code, status and alerts share one
 //! word. The message says what was seen and, where somebody has to do something, what.
 
+mod catalogue;
 mod words;
 
-use std::collections::BTreeSet;
-
+pub use self::catalogue::reasons;
 use self::words::{failed, way_out};
 use super::source::TemplateTrouble;
 use crate::{
@@ -106,6 +106,31 @@ pub enum WaitingOn {
     DeletionRefused,
     /// The guard is released; Crossplane sends the deletion again.
     DeletionReleased,
+    /// What comes next is begun once the status that the cluster has says so.
+    StatusPending,
+    /// A route still leads to the workers.
+    RouteClosing,
+    /// The tenant is suspended; how its host name is answered.
+    Suspended(&'static str),
+    /// An operation has the tenant to itself.
+    UnderMaintenance(String),
+    /// The tenant goes.
+    TenantLeaving,
+    /// A deletion was taken back too late; the backup that there is.
+    DeletionTakenBack(Option<String>),
+    /// The tenant stays as it is for the platform's grace hours.
+    GracePeriod {
+        /// Until when.
+        until: String,
+        /// Seconds until then.
+        seconds: i64,
+    },
+    /// It cannot be said when the grace hours end.
+    GraceUnknown,
+    /// provider-sql has not yet seen that it is to drop the database.
+    DatabaseReleasing,
+    /// provider-sql drops the database.
+    DatabaseDropping(String),
 }
 
 /// An object that is there and not ours.
@@ -117,88 +142,6 @@ pub struct TakenName {
     pub name: String,
     /// Kind and name of who manages it.
     pub owner: Option<String>,
-}
-
-/// Kinds whose names are the same for everybody, and so may be taken.
-const NAMED_KINDS: [&str; 4] = ["Database", "HTTPRoute", "CronJob", "Job"];
-
-/// Every reason that something can wait for, in one word: what documents and alerts have to know.
-#[must_use]
-pub fn reasons() -> BTreeSet<String> {
-    everything().iter().map(WaitingOn::reason).collect()
-}
-
-/// Something of everything that can be waited for.
-fn everything() -> Vec<WaitingOn> {
-    let text = String::new;
-    let failure = |kind| JobFailure {
-        kind,
-        reason: text(),
-        message: text(),
-    };
-    let trouble = || TemplateTrouble {
-        snapshot: text(),
-        template: text(),
-        why: text(),
-    };
-    let mut all = vec![
-        WaitingOn::LookupPending(text()),
-        WaitingOn::DatabaseCreating(text()),
-        WaitingOn::TemplateStale(text(), trouble()),
-        WaitingOn::TemplateNotBuilt(trouble()),
-        WaitingOn::HeavyJobRunning(text()),
-        WaitingOn::StepNotDone(Step::TemplateBuild),
-        WaitingOn::SecretMissing {
-            name: text(),
-            namespace: text(),
-            source: text(),
-        },
-        WaitingOn::StepNotDone(Step::TenantInit),
-        WaitingOn::StepNotDone(Step::TenantSmoke),
-        WaitingOn::DatabaseNotReleased,
-        WaitingOn::GatewayApiMissing,
-        WaitingOn::RoutePending(text()),
-        WaitingOn::RouteRefused {
-            gateway: text(),
-            reason: text(),
-            message: text(),
-        },
-        WaitingOn::BackupCreating,
-        WaitingOn::BackupOverdue(None),
-        WaitingOn::UpgradeRequired {
-            serving: 0,
-            wanted: 1,
-        },
-        WaitingOn::RestoreRequired {
-            serving: 1,
-            wanted: 0,
-        },
-        WaitingOn::GuardCreating,
-        WaitingOn::DeletionRefused,
-        WaitingOn::DeletionReleased,
-    ];
-    all.extend(TroubleKind::ALL.map(|kind| {
-        WaitingOn::Database(DatabaseTrouble {
-            kind,
-            message: text(),
-        })
-    }));
-    for kind in NAMED_KINDS {
-        let (name, owner) = (text(), None);
-        all.push(WaitingOn::NameTaken(TakenName { kind, name, owner }));
-        all.push(WaitingOn::BeingDeleted { kind, name: text() });
-    }
-    for step in Step::ALL {
-        all.push(WaitingOn::JobRunning(step, text()));
-        all.push(WaitingOn::JobReplacing(step, text()));
-        all.extend(FailureKind::ALL.map(|kind| WaitingOn::JobFailed {
-            step,
-            job: text(),
-            failure: failure(kind),
-            said: None,
-        }));
-    }
-    all
 }
 
 impl WaitingOn {
@@ -233,6 +176,16 @@ impl WaitingOn {
             Self::GuardCreating => "GuardCreating".to_owned(),
             Self::DeletionRefused => "DeletionRefused".to_owned(),
             Self::DeletionReleased => "DeletionReleased".to_owned(),
+            Self::StatusPending => "StatusPending".to_owned(),
+            Self::RouteClosing => "RouteClosing".to_owned(),
+            Self::Suspended(_) => "Suspended".to_owned(),
+            Self::UnderMaintenance(_) => "UnderMaintenance".to_owned(),
+            Self::TenantLeaving => "TenantLeaving".to_owned(),
+            Self::DeletionTakenBack(_) => "DeletionTakenBack".to_owned(),
+            Self::GracePeriod { .. } => "GracePeriod".to_owned(),
+            Self::GraceUnknown => "GraceUnknown".to_owned(),
+            Self::DatabaseReleasing => "DatabaseReleasing".to_owned(),
+            Self::DatabaseDropping(_) => "DatabaseDropping".to_owned(),
         }
     }
 
@@ -288,9 +241,19 @@ impl WaitingOn {
                 to false, remove the annotation usage.crossplane.io/deletion-attempt-with-policy, and delete again once this \
                 condition is true"
                 .to_owned(),
-            Self::DeletionReleased => "the guard is released; Crossplane sends the deletion again. The database, its \
-                backups and the filestore stay"
-                .to_owned(),
+            Self::DeletionReleased => {
+                "the guard is released; Crossplane sends the deletion again. The backups stay".to_owned()
+            }
+            Self::StatusPending
+            | Self::RouteClosing
+            | Self::Suspended(_)
+            | Self::UnderMaintenance(_)
+            | Self::TenantLeaving
+            | Self::DeletionTakenBack(_)
+            | Self::GracePeriod { .. }
+            | Self::GraceUnknown
+            | Self::DatabaseReleasing
+            | Self::DatabaseDropping(_) => self.of_an_ending(),
         }
     }
 
@@ -308,6 +271,8 @@ impl WaitingOn {
             | Self::BackupOverdue(_)
             | Self::UpgradeRequired { .. }
             | Self::RestoreRequired { .. }
+            | Self::DeletionTakenBack(_)
+            | Self::GraceUnknown
             | Self::DeletionRefused => true,
             Self::LookupPending(_)
             | Self::BeingDeleted { .. }
@@ -321,6 +286,14 @@ impl WaitingOn {
             | Self::RoutePending(_)
             | Self::BackupCreating
             | Self::GuardCreating
+            | Self::StatusPending
+            | Self::RouteClosing
+            | Self::Suspended(_)
+            | Self::UnderMaintenance(_)
+            | Self::TenantLeaving
+            | Self::GracePeriod { .. }
+            | Self::DatabaseReleasing
+            | Self::DatabaseDropping(_)
             | Self::DeletionReleased => false,
         }
     }
@@ -337,6 +310,8 @@ impl WaitingOn {
                 | Self::TemplateNotBuilt(_)
                 | Self::HeavyJobRunning(_)
                 | Self::GatewayApiMissing
+                | Self::UnderMaintenance(_)
+                | Self::DatabaseDropping(_)
         )
     }
 }
@@ -361,50 +336,5 @@ fn trouble_reason(kind: TroubleKind) -> &'static str {
         TroubleKind::NotConfigured => "ProviderNotConfigured",
         TroubleKind::Paused => "DatabasePaused",
         TroubleKind::Other => "DatabaseError",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Does not compile until a new variant is here, and fails until it is in the list.
-    fn number(waiting: &WaitingOn) -> usize {
-        match waiting {
-            WaitingOn::LookupPending(_) => 0,
-            WaitingOn::DatabaseCreating(_) => 1,
-            WaitingOn::Database(_) => 2,
-            WaitingOn::NameTaken(_) => 3,
-            WaitingOn::BeingDeleted { .. } => 4,
-            WaitingOn::SecretMissing { .. } => 5,
-            WaitingOn::StepNotDone(_) => 6,
-            WaitingOn::DatabaseNotReleased => 7,
-            WaitingOn::JobRunning(..) => 8,
-            WaitingOn::JobReplacing(..) => 9,
-            WaitingOn::JobFailed { .. } => 10,
-            WaitingOn::GatewayApiMissing => 11,
-            WaitingOn::RoutePending(_) => 12,
-            WaitingOn::RouteRefused { .. } => 13,
-            WaitingOn::BackupCreating => 14,
-            WaitingOn::BackupOverdue(_) => 15,
-            WaitingOn::UpgradeRequired { .. } => 16,
-            WaitingOn::RestoreRequired { .. } => 17,
-            WaitingOn::GuardCreating => 18,
-            WaitingOn::DeletionRefused => 19,
-            WaitingOn::DeletionReleased => 20,
-            WaitingOn::TemplateStale(..) => 21,
-            WaitingOn::TemplateNotBuilt(_) => 22,
-            WaitingOn::HeavyJobRunning(_) => 23,
-        }
-    }
-
-    #[test]
-    fn every_kind_of_waiting_is_in_the_list_of_reasons() {
-        let numbers: BTreeSet<_> = everything().iter().map(number).collect();
-        assert!(numbers.into_iter().eq(0..24));
-        let waits = everything();
-        // That the template is missing is seen by provider-sql, or before it by us.
-        assert_eq!(reasons().len() + 1, waits.len(), "no two others share a word");
-        assert!(waits.iter().all(|waiting| !waiting.message().is_empty()));
     }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use self::template::resolve_template;
-use super::{Gateway, Identity, Living, Owner, Release, SecretName, Source, Tenant, TierName};
+use super::{Identity, Living, Owner, Release, SecretName, Source, Tenant, TierName};
 use crate::{
     api::{
         check::{self, INPUT_PATH, Problem},
@@ -87,13 +87,12 @@ pub fn resolve(
             tier.retention_days,
         ),
         server: platform::server(platform),
-        gateway: Gateway {
-            parents: platform.gateway.parent_refs.clone(),
-            request_timeout: platform.gateway.request_timeout.clone(),
-        },
+        gateway: platform::gateway(platform),
         jobs: platform::jobs(platform),
         notices: platform::notices(platform),
+        suspended: spec.suspended.unwrap_or(false),
         deletion_protection: spec.deletion_protection.unwrap_or(false),
+        grace_hours: tier.grace_hours,
         admin_password: spec.admin_password_secret.as_ref().map(|secret| SecretName {
             name: secret.name.clone(),
             namespace: platform.jobs.namespace.clone(),
@@ -140,12 +139,6 @@ fn refuse_what_is_not_served(spec: &PlanaClientSpec, problems: &mut Problems) {
         problems.add(
             "spec.customDomains",
             "cannot be served by this release: leave it empty",
-        );
-    }
-    if spec.suspended == Some(true) {
-        problems.add(
-            "spec.suspended",
-            "cannot be served by this release: leave it false",
         );
     }
 }

@@ -57,6 +57,15 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// Whether it takes over a database that was there before it.
+    #[must_use]
+    pub fn adopts(self) -> bool {
+        match self {
+            Self::Tenant(tenant) => tenant.adopt.is_some(),
+            Self::Template(_) => false,
+        }
+    }
+
     /// What its Jobs have in common.
     #[must_use]
     pub fn jobs(self) -> &'a Jobs {

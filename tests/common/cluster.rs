@@ -39,8 +39,12 @@ pub struct Cluster {
     pub others: Vec<Value>,
     /// Whether it knows the Gateway API.
     pub has_gateway_api: bool,
-    /// Whether it knows `TemplateSnapshot`.
+    /// Whether it knows `HTTPRouteFilter`.
+    pub has_route_filters: bool,
+    /// Whether it knows our other kinds.
     pub has_snapshots: bool,
+    /// The time of the next calls.
+    pub now: String,
     objects_made: u32,
 }
 
@@ -53,7 +57,9 @@ impl Cluster {
             composed: BTreeMap::new(),
             others,
             has_gateway_api: true,
+            has_route_filters: true,
             has_snapshots: true,
+            now: NOW.to_owned(),
             objects_made: 0,
         };
         if cluster.composite["metadata"].get("uid").is_none() {
@@ -151,7 +157,7 @@ impl Cluster {
                 resources: resources.collect(),
             }),
             input: Some(wire::write(&self.platform).unwrap().into()),
-            context: Some(wire::write(&json!({NOW_CONTEXT_KEY: NOW})).unwrap().into()),
+            context: Some(wire::write(&json!({NOW_CONTEXT_KEY: self.now})).unwrap().into()),
             ..RunFunctionRequest::default()
         }
     }
@@ -191,6 +197,7 @@ impl Cluster {
             let schema = json!({"type": "object"});
             let is_known = match question.as_str() {
                 "http-route" => self.has_gateway_api,
+                "http-route-filter" => self.has_route_filters,
                 _ => self.has_snapshots,
             };
             let openapi_v3 = is_known.then(|| wire::write(&schema).unwrap().into());
@@ -340,6 +347,34 @@ impl Cluster {
         found.unwrap_or_else(|| panic!("there is no Job of {step}")).1
     }
 
+    /// The names of the Jobs that are there, without their hashes.
+    pub fn jobs(&self) -> Vec<String> {
+        let jobs = self.composed.iter().filter(|(_, object)| object["kind"] == "Job");
+        jobs.map(|(name, _)| name.rsplit_once('-').unwrap().0.to_owned())
+            .collect()
+    }
+
+    /// Somebody tries to delete the composite resource, and the guard refuses.
+    pub fn deletion_is_attempted(&mut self) {
+        self.composite["metadata"]["annotations"] =
+            json!({"usage.crossplane.io/deletion-attempt-with-policy": "Background"});
+    }
+
+    /// Somebody takes that back.
+    pub fn deletion_is_taken_back(&mut self) {
+        self.composite["metadata"]["annotations"] = json!({});
+    }
+
+    /// Somebody takes the tenant's Lease by hand, for a while.
+    pub fn lease_is_taken(&mut self, seconds: u32) {
+        let name = format!("tenant-{}", text(&self.composite, "/metadata/name"));
+        self.others.push(json!({
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": {"name": name, "namespace": "crossplane-system"},
+            "spec": {"holderIdentity": "anna", "leaseDurationSeconds": seconds, "renewTime": "2026-01-31T11:59:30.000000Z"},
+        }));
+    }
+
     /// Whether there is a Job of a step.
     pub fn has_job(&self, step: &str) -> bool {
         self.composed
@@ -419,6 +454,20 @@ fn report(job: &Value) -> Value {
         }}),
         "room-create" => json!({"room": {
             "roomId": "!qYxK:planapulse.com", "alias": format!("#{}:planapulse.com", argument("alias")), "existed": false,
+        }}),
+        "tenant-suspend" | "tenant-resume" | "tenant-release" => json!({"access": {
+            "owner": "plana_maint", "sessionsEnded": 3, "unchanged": false,
+        }}),
+        "backup" => json!({"backup": {
+            "id": "final/20260131T120000", "takenAt": NOW, "dumpBytes": 9_000_000, "filestoreBytes": 2_000_000,
+            "filestoreFiles": 120, "missingFiles": 0, "encrypted": false, "pruned": 0,
+        }}),
+        "backup-verify" => json!({"verify": {
+            "id": argument("backup"), "bytes": 11_000_000, "files": 120, "opened": true,
+        }}),
+        "filestore-remove" => json!({"removed": {"files": 120, "bytes": 2_000_000}}),
+        "room-retire" => json!({"room": {
+            "roomId": "!qYxK:planapulse.com", "alias": format!("#{}:planapulse.com", argument("alias")), "existed": true,
         }}),
         "event-publish" => json!({"event": {"entry": "1769860800000-0", "existed": false}}),
         _ => json!({"notice": {"status": 200, "attempts": 1}}),

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use function_odoo::api::plana_client::{
-    AdminPasswordSecret, BackupOverrides, BackupStatus, DatabaseOrigin, DatabaseStatus, FilestoreStatus,
-    PlanaClientSpec, PlanaClientStatus, StepRecord, TierName,
+    AdminPasswordSecret, BackupOverrides, BackupStatus, Course, CourseStatus, DatabaseOrigin, DatabaseStatus,
+    DeletionStatus, FilestoreStatus, MaintenanceStatus, PlanaClientSpec, PlanaClientStatus, StepRecord,
+    TierName,
 };
 use function_odoo::api::platform::{
-    Backup, Callback, Database, Events, FilestoreVolume, Gateway, Jobs, Matrix, Metadata, Nfs, ObjectStore,
-    ParentReference, Platform, Resources, SecretName, SslMode, Tier, Version,
+    Backup, Callback, Database, Deletion, Events, FilestoreVolume, Gateway, Jobs, MaintenanceBackend, Matrix,
+    Metadata, Nfs, ObjectStore, ParentReference, Platform, Resources, SecretName, SslMode, Tier, Version,
 };
 use function_odoo::api::template_snapshot::{TemplateSnapshotSpec, TemplateSnapshotStatus};
 
@@ -61,6 +62,20 @@ pub fn status() -> PlanaClientStatus {
         }),
         support_room: some(),
         support_room_id: some(),
+        course: Some(CourseStatus {
+            name: Course::Suspend,
+            turn: 1,
+        }),
+        maintenance: Some(MaintenanceStatus {
+            active: true,
+            by: text(),
+        }),
+        deletion: Some(DeletionStatus {
+            final_backup: some(),
+            grace_until: some(),
+            removing: true,
+            dropping: true,
+        }),
         done: done(),
     }
 }
@@ -172,6 +187,7 @@ fn tier() -> Tier {
         backup_retention_days: Some(30),
         modules: vec!["base".to_owned()],
         full_install: Some(true),
+        deletion: Some(Deletion { grace_hours: 48 }),
     }
 }
 
@@ -202,6 +218,11 @@ fn gateway() -> Gateway {
             section_name: Some("https".to_owned()),
         }],
         request_timeout: "5m".to_owned(),
+        maintenance: Some(MaintenanceBackend {
+            name: "maintenance".to_owned(),
+            namespace: Some("gateways".to_owned()),
+            port: 8080,
+        }),
     }
 }
 

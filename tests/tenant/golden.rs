@@ -297,8 +297,55 @@ fn an_enterprise_client_moves_in_and_is_protected() {
     play.cluster.settle();
     play.cluster.composite["metadata"]["annotations"] =
         json!({"usage.crossplane.io/deletion-attempt-with-policy": "Background"});
-    play.moment("40-deletion-released");
-    assert!(!play.cluster.composed.contains_key("guard") && play.cluster.composed.contains_key("database"));
+    play.moment("40-deleted");
+    play.moment("50-closed");
+    for (title, step) in [
+        ("60-suspended", "tenant-suspend"),
+        ("70-backed-up", "final-backup"),
+        ("80-verified", "final-verify"),
+    ] {
+        play.cluster.settle();
+        play.cluster.job_completes(step);
+        play.moment(title);
+    }
+    for step in [
+        "room-retire",
+        "portal-farewell",
+        "erp-farewell",
+        "event-farewell",
+        "filestore-remove",
+    ] {
+        play.cluster.settle();
+        play.cluster.job_completes(step);
+    }
+    play.moment("90-files-removed");
+    play.cluster.settle();
+    play.cluster.job_completes("tenant-release");
+    play.cluster.reconcile();
+    play.moment("93-released");
+    play.moment("95-dropping");
+    play.moment("97-dropped");
+    play.moment("99-gone");
+    assert!(!play.cluster.composed.contains_key("guard") && !play.cluster.composed.contains_key("database"));
+    play.finish();
+}
+
+#[test]
+fn a_starter_client_is_suspended() {
+    let mut play = Play::new("suspended", plana(), platform_secrets());
+    play.cluster.provision();
+    play.cluster.composite["spec"]["suspended"] = json!(true);
+    play.moment("00-asked");
+    play.moment("10-closing");
+    play.cluster.settle();
+    play.cluster.job_completes("tenant-suspend");
+    play.cluster.settle();
+    let cluster = play.moment("20-suspended");
+    cluster.composite["spec"]["suspended"] = json!(false);
+    cluster.settle();
+    cluster.job_completes("tenant-resume");
+    cluster.settle();
+    play.moment("30-back");
     play.finish();
 }
 

@@ -14,7 +14,7 @@ use crate::cluster::{Cluster, NOW, example, is_fatal, plana, platform_secrets};
 const LIVES: u64 = 12;
 const STEPS: usize = 80;
 const ATTEMPT: &str = "usage.crossplane.io/deletion-attempt-with-policy";
-const EVENTS: [(&str, Event); 16] = [
+const EVENTS: [(&str, Event); 18] = [
     ("database ready", database_ready),
     ("database stuck", database_stuck),
     ("database lost", database_lost),
@@ -34,6 +34,10 @@ const EVENTS: [(&str, Event); 16] = [
     ("deletion attempted", |cluster, _| {
         cluster.composite["metadata"]["annotations"] = json!({ATTEMPT: "Background"});
     }),
+    ("suspended changed", |cluster, dice| {
+        cluster.composite["spec"]["suspended"] = json!(dice.below(2) == 0);
+    }),
+    ("lease changed", lease_changed),
     ("attempt taken back", |cluster, _| {
         cluster.composite["metadata"]["annotations"] = json!({});
     }),
@@ -164,22 +168,39 @@ fn protection_changed(cluster: &mut Cluster, dice: &mut Dice) {
     cluster.composite["spec"]["deletionProtection"] = json!(dice.below(2) == 0);
 }
 
+fn lease_changed(cluster: &mut Cluster, dice: &mut Dice) {
+    cluster.others.retain(|object| object["kind"] != "Lease");
+    if dice.below(2) == 0 {
+        cluster.lease_is_taken(60);
+    }
+}
+
+/// Whether the deletion went so far that Crossplane sends it again.
+fn is_over(cluster: &Cluster) -> bool {
+    !cluster.composed.contains_key("guard")
+}
+
 /// What no step of a life may do.
 fn check(before: &Cluster, after: &Cluster) -> Result<(), String> {
+    let record = |step: &str| before.composite["status"]["done"].get(step).cloned();
+    let is_released = record("tenant-release").is_some() && record("final-verify").is_some();
     let policies = |cluster: &Cluster| {
         cluster.composed.get("database")?["spec"]
             .get("managementPolicies")
             .cloned()
     };
     let only_looks = json!(["Observe"]);
-    if policies(before).as_ref() == Some(&only_looks) && policies(after) != policies(before) {
+    let may_drop = is_released && policies(after).is_none_or(|now| now == json!(["Observe", "Delete"]));
+    let is_looser = policies(before).as_ref() == Some(&only_looks) && policies(after) != policies(before);
+    if is_looser && !may_drop {
         return Err("a database that may only be looked at may be made again".to_owned());
     }
     for name in ["database", "backup"]
         .iter()
         .filter(|name| before.composed.contains_key(**name))
     {
-        if !after.composed.contains_key(*name) {
+        let may_go = is_released && *name == "database";
+        if !may_go && !after.composed.contains_key(*name) {
             return Err(format!("{name} is gone"));
         }
     }
@@ -187,7 +208,13 @@ fn check(before: &Cluster, after: &Cluster) -> Result<(), String> {
         let Some(ResourceName::Job(step, _)) = ResourceName::parse(name) else {
             continue;
         };
-        let is_done = after.composite["status"]["done"].get(step.as_str()).is_some();
+        let done = &after.composite["status"]["done"];
+        let is_done = done.get(step.as_str()).is_some_and(|record| {
+            record["job"]
+                .as_str()
+                .unwrap()
+                .ends_with(job["metadata"]["name"].as_str().unwrap())
+        });
         let kept = after
             .composed
             .get(name)
@@ -197,8 +224,17 @@ fn check(before: &Cluster, after: &Cluster) -> Result<(), String> {
         }
     }
     for step in Step::OF_TENANT {
-        let recorded = |cluster: &Cluster| cluster.composite["status"]["done"].get(step.as_str()).is_some();
-        if recorded(before) && (!recorded(after) || after.has_job(step.as_str())) {
+        let recorded = |cluster: &Cluster| cluster.composite["status"]["done"].get(step.as_str()).cloned();
+        let inputs = |record: Option<Value>| record.map(|record| record.get("inputs").cloned());
+        let again = after.composed.iter().any(|(name, job)| {
+            let is_of_step =
+                matches!(ResourceName::parse(name), Some(ResourceName::Job(of, _)) if of == step);
+            let with = job["metadata"]["annotations"]
+                .get("planapulse.com/inputs")
+                .cloned();
+            is_of_step && inputs(recorded(before)) == Some(with)
+        });
+        if recorded(before).is_some() && (recorded(after).is_none() || again) {
             return Err(format!("{step:?} is done and not done"));
         }
     }
@@ -208,8 +244,19 @@ fn check(before: &Cluster, after: &Cluster) -> Result<(), String> {
 /// Everything goes well, for as long as it takes.
 fn mend(cluster: &mut Cluster) {
     cluster.others = platform_secrets();
-    cluster.composite["metadata"]["annotations"] = json!({});
+    cluster.composite["spec"]["suspended"] = json!(false);
+    cluster.composite["spec"]["deletionProtection"] = json!(false);
+    let is_gone = cluster.composite["status"]["deletion"]["removing"] == true;
+    cluster.deletion_is_taken_back();
     cluster.composed.retain(|_, object| !is_failed(object));
+    if is_gone {
+        // What is too late to take back goes on when it is asked for again.
+        cluster.settle();
+        cluster.deletion_is_attempted();
+        cluster.provision_what_can_be();
+        assert!(is_over(cluster) && !cluster.composed.contains_key("database"));
+        return;
+    }
     if let Some(backup) = cluster.composed.get_mut("backup") {
         backup["status"] = json!({"lastSuccessfulTime": NOW});
     }
@@ -231,6 +278,9 @@ fn live(seed: u64) {
         let told = || format!("LIFE={seed}: {}", happened.join(", "));
         assert!(!is_fatal(&response), "{:?}\n{}", response.results, told());
         check(&before, &cluster).unwrap_or_else(|broken| panic!("{broken}\n{}", told()));
+        if is_over(&cluster) {
+            return;
+        }
     }
     let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| mend(&mut cluster)));
     assert!(

@@ -2,7 +2,7 @@
 //!
 //! `golden` shows the moments of a tenant's life whole, `troubles` decides what a golden does not show, `bad_input` is
 //! refused in words, `properties` hold for whatever is observed, `plans` and `commands` for the core alone, and `lives`
-//! are long and random; `templates` has all of this for templates. `cluster` does what Crossplane would.
+//! are long and random; `endings` is what comes after day one; `templates` has all of this for templates. `cluster` does what Crossplane would.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 #[path = "../common/any.rs"]
@@ -11,6 +11,7 @@ mod bad_input;
 #[path = "../common/cluster.rs"]
 mod cluster;
 mod commands;
+mod endings;
 #[path = "../common/full.rs"]
 mod full;
 mod golden;

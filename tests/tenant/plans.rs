@@ -22,6 +22,7 @@ fn tenant() -> Tenant {
         name: spec.subdomain.clone(),
         uid: "ours".to_owned(),
     };
+    spec.deletion_protection = None;
     let living = Living {
         serving: Some(18),
         routed: vec![17, 18],
@@ -70,7 +71,14 @@ fn add_answers(observed: &mut Observed, answers: &[u8], tenant: &Tenant) {
         if *answer == 0 {
             continue;
         }
-        if question.starts_with("secret-") {
+        if question == "lease" {
+            let held = (*answer > 3).then(|| {
+                typed(json!({"spec": {
+                    "holderIdentity": "somebody", "leaseDurationSeconds": 60, "renewTime": NOW,
+                }}))
+            });
+            observed.required.leases.insert(question, held);
+        } else if question.starts_with("secret-") {
             observed
                 .required
                 .secrets
@@ -83,10 +91,9 @@ fn add_answers(observed: &mut Observed, answers: &[u8], tenant: &Tenant) {
         }
     }
     if let Some(answer) = answers.first().filter(|answer| **answer > 0) {
-        observed
-            .required
-            .kinds
-            .insert("http-route".to_owned(), *answer > 1);
+        for kind in ["http-route", "http-route-filter"] {
+            observed.required.kinds.insert(kind.to_owned(), *answer > 1);
+        }
     }
 }
 
@@ -95,11 +102,11 @@ fn any_observed() -> impl Strategy<Value = Observed> {
     let status = (
         prop::collection::vec(any::<bool>(), Step::OF_TENANT.len()),
         any::<bool>(),
-        any::<bool>(),
+        (0..3_u8, 0..3_u32, any::<bool>(), any::<bool>()),
     );
     let objects = (
         prop::option::of((any::<bool>(), 0..4_u8)),
-        prop::collection::btree_map(17..19_u32, any::<bool>(), 0..3),
+        prop::collection::btree_map(17..19_u32, (any::<bool>(), 0..3_u8), 0..3),
         any::<bool>(),
         prop::option::of(any::<bool>()),
         any::<bool>(),
@@ -110,21 +117,41 @@ fn any_observed() -> impl Strategy<Value = Observed> {
     (status, objects, jobs, copies, answers).prop_map(|(status, objects, jobs, copies, answers)| {
         let tenant = tenant();
         let mut observed: Observed = Observed::default();
-        let (done, refused, _) = status;
+        let (done, refused, (course, turn, removing, dropping)) = status;
         for (step, _) in Step::OF_TENANT.iter().zip(done).filter(|(_, done)| *done) {
             observed.status.done.insert(step.as_str().to_owned(), typed(json!({"job": "j", "time": NOW})));
         }
+        for record in observed.status.done.values_mut().filter(|_| turn > 0) {
+            record.inputs = Some(format!("turn-{turn}"));
+        }
+        observed.status.course = (turn > 0).then(|| {
+            let name = ["Serve", "Suspend", "Teardown"][usize::from(course)];
+            typed(json!({"name": name, "turn": turn}))
+        });
+        observed.status.deletion = typed(json!({"removing": removing, "dropping": dropping}));
+        observed.status.phase = Some("Running".to_owned());
         observed.status.deletion_refused = refused;
         let (database, routes, backup, guard, attempted) = objects;
         observed.database = database.map(|(released, state)| {
-            let policies = if released { json!(["Observe"]) } else { json!(["Observe", "Create"]) };
+            let policies = if released && removing && course == 2 {
+                json!(["Observe", "Delete"])
+            } else if released {
+                json!(["Observe"])
+            } else {
+                json!(["Observe", "Create"])
+            };
             let known = [vec![], vec![("Ready", "True"), ("Synced", "True")], vec![("Synced", "False")], vec![("Synced", "True")]];
             let conditions = conditions(&known[usize::from(state)]);
             typed(json!({"metadata": {"name": "d"}, "spec": {"managementPolicies": policies}, "status": {"conditions": conditions}}))
         });
-        for (major, accepted) in routes {
+        for (major, (accepted, closed)) in routes {
             let refs = if accepted { json!([]) } else { json!([{"name": "g"}]) };
-            observed.routes.insert(major, typed(json!({"metadata": {"name": "r"}, "spec": {"parentRefs": refs}})));
+            let how = ["filter", "backend"].get(usize::from(closed)).map(|how| json!({"planapulse.com/closed": how}));
+            let metadata = json!({"name": "r", "annotations": how.unwrap_or_else(|| json!({}))});
+            observed.routes.insert(major, typed(json!({"metadata": metadata, "spec": {"parentRefs": refs}})));
+            if closed == 0 {
+                observed.answers.insert(major, typed(json!({"metadata": {"name": "f"}})));
+            }
         }
         observed.backup = backup.then(|| typed(json!({"metadata": {"name": "b"}})));
         observed.guard = guard.map(|replay| typed(json!({"metadata": {"name": "g"}, "spec": {"replayDeletion": replay}})));
@@ -144,14 +171,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_observed_the_plan_keeps_the_invariants(observed in any_observed(), is_late in any::<bool>()) {
+    fn whatever_is_observed_the_plan_keeps_the_invariants(
+        observed in any_observed(), is_late in any::<bool>(), wants in (any::<bool>(), any::<bool>(), 0..2_u32),
+    ) {
         let now = if is_late { "2100-01-01T00:00:00Z" } else { NOW };
-        let tenant = tenant();
+        let (deletion_protection, suspended, grace_hours) = wants;
+        let tenant = Tenant { deletion_protection, suspended, grace_hours, ..tenant() };
         let plan = plan::plan(&tenant, &observed, now.parse().unwrap());
         prop_assert_eq!(invariants::violations(&plan, &observed), [""; 0]);
         let composed = compose::compose(&tenant, &plan);
         let planned = usize::from(plan.database.is_some()) + usize::from(plan.guard.is_some())
-            + usize::from(plan.backup.is_some()) + plan.secret_copies.len() + plan.routes.len() + plan.jobs.len();
+            + usize::from(plan.backup.is_some()) + plan.secret_copies.len() + plan.routes.len() + plan.filters.len() + plan.jobs.len();
         prop_assert_eq!(composed.len(), planned);
         prop_assert_eq!(plan.conditions.len(), plan::ConditionType::OF_TENANT.len());
         let waits = plan.conditions.values().filter(|state| !state.holds());

@@ -607,3 +607,40 @@ fn a_failed_job_without_a_pod_is_told_in_kubernetes_words() {
     let response = cluster.settle();
     assert!(message(&response, "DatabaseReady").contains("failed (ServerUnreachable: pg01:5432 refuses);"));
 }
+
+#[test]
+fn another_tier_keeps_the_database_and_says_what_is_not_applied() {
+    let mut cluster = running();
+    let jobs = cluster.jobs();
+    cluster.composite["spec"]["tier"] = json!("pro");
+    let response = cluster.settle();
+    assert_eq!(cluster.jobs(), jobs, "nothing is done again");
+    let database = &desired_composite(&response)["status"]["database"];
+    assert_eq!(
+        database["template"], "basic-template-18.planapulse.app",
+        "what it was cloned from"
+    );
+    assert_eq!(
+        message(&response, "DatabaseReady"),
+        "the database acme.planapulse.app is this tenant's; it was cloned from basic-template-18.planapulse.app, and \
+         pro-template-18.planapulse.app is not applied to a tenant that lives: install in Odoo what it lacks"
+    );
+    assert!(
+        cluster.composed["backup"]
+            .to_string()
+            .contains("--retention-days=90")
+    );
+    assert_eq!(cluster.composite["status"]["phase"], "Running");
+}
+
+#[test]
+fn another_owner_runs_nothing_again() {
+    let mut cluster = running();
+    let before = cluster.composed.clone();
+    cluster.composite["spec"]["ownerEmail"] = json!("boris@acme.example");
+    cluster.composite["spec"]["ownerName"] = json!("Boris");
+    cluster.platform = another_image();
+    cluster.settle();
+    assert!(before.keys().eq(cluster.composed.keys()), "no Job is made");
+    assert_eq!(cluster.composite["status"]["phase"], "Running");
+}

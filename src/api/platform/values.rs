@@ -76,6 +76,7 @@ impl Default for Gateway {
                 section_name: Some(defaults::GATEWAY_SECTION.to_owned()),
             }],
             request_timeout: defaults::REQUEST_TIMEOUT.to_owned(),
+            maintenance: None,
         }
     }
 }

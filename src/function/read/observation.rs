@@ -14,7 +14,10 @@ use super::{
 use crate::{
     api::check::Problem,
     names::ResourceName,
-    observed::{HEAVY_JOBS_QUESTION, Observed, PODS_QUESTION, Required, SECRET_QUESTION, SNAPSHOT_QUESTION},
+    observed::{
+        HEAVY_JOBS_QUESTION, LEASE_QUESTION, Observed, PODS_QUESTION, Required, SECRET_QUESTION,
+        SNAPSHOT_QUESTION,
+    },
 };
 
 /// What an object must say before it is looked at more closely. Every object is asked, so nothing is copied.
@@ -85,6 +88,9 @@ fn add<Status>(
         ResourceName::Route(major) => {
             observed.routes.insert(major, view(bytes, path)?);
         }
+        ResourceName::Maintenance(major) => {
+            observed.answers.insert(major, view(bytes, path)?);
+        }
         ResourceName::Job(step, hash) => {
             observed.jobs.insert((step, hash), view(bytes, path)?);
         }
@@ -103,6 +109,7 @@ fn expected(name: &ResourceName) -> (&'static str, &'static str) {
         ResourceName::Backup => ("batch/v1", "CronJob"),
         ResourceName::Guard => ("protection.crossplane.io/v1beta1", "ClusterUsage"),
         ResourceName::Route(_) => ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+        ResourceName::Maintenance(_) => ("gateway.envoyproxy.io/v1alpha1", "HTTPRouteFilter"),
         ResourceName::Job(..) => ("batch/v1", "Job"),
         ResourceName::Secret(..) => ("v1", "Secret"),
     }
@@ -144,6 +151,8 @@ fn answer(
         required.pods.insert(name, views(items, path)?);
     } else if question == SNAPSHOT_QUESTION {
         required.snapshots.insert(name, at_most_one(items, path)?);
+    } else if question == LEASE_QUESTION {
+        required.leases.insert(name, at_most_one(items, path)?);
     } else if question.starts_with(SECRET_QUESTION) {
         required.secrets.insert(name, at_most_one(items, path)?);
     } else {

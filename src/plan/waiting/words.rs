@@ -1,6 +1,6 @@
 //! The longer sentences for what is waited for: what was seen, and what somebody has to do.
 
-use super::TakenName;
+use super::{TakenName, WaitingOn};
 use crate::{
     observed::{
         database::TroubleKind,
@@ -51,6 +51,53 @@ impl TemplateTrouble {
             "provider-sql makes the database {database} from {template} as it is, which is not what its TemplateSnapshot \
              {snapshot} wants by now ({why})"
         )
+    }
+}
+
+impl WaitingOn {
+    /// The sentences for a tenant that is not served, or goes; empty for everything else.
+    pub(super) fn of_an_ending(&self) -> String {
+        match self {
+            Self::StatusPending => "waiting until the status says what comes next".to_owned(),
+            Self::RouteClosing => "waiting until no route leads to the tenant's workers any more".to_owned(),
+            Self::Suspended(how) => format!(
+                "spec.suspended is true: {how}; crons and sessions are ended, data and backups stay. Set it to false, and the \
+                 tenant comes back"
+            ),
+            Self::UnderMaintenance(by) => {
+                format!(
+                    "{by} has the tenant to itself; its host name is answered for maintenance until that is over"
+                )
+            }
+            Self::TenantLeaving => {
+                "the tenant is being deleted; the condition Guarded says how far that is".to_owned()
+            }
+            Self::DeletionTakenBack(backup) => {
+                let backup = backup.as_deref().unwrap_or("final/latest");
+                format!(
+                    "the deletion was taken back after the removal of the tenant's files had begun, so the tenant cannot simply \
+                     come back; nothing more is removed. Delete it again to go on, or restore the backup {backup} by hand \
+                     (docs/operations.md)"
+                )
+            }
+            Self::GracePeriod { until, .. } => format!(
+                "the last backup is verified, and nothing is removed until {until}; to bring the tenant back, remove the \
+                 annotation usage.crossplane.io/deletion-attempt-with-policy"
+            ),
+            Self::GraceUnknown => {
+                "the record of final-verify has no time that can be read, so the end of the grace hours is \
+                unknown; write one, such as 2026-01-31T12:00:00Z, into status.done.final-verify.time"
+                    .to_owned()
+            }
+            Self::DatabaseReleasing => {
+                "waiting until the Database says that provider-sql may drop the database".to_owned()
+            }
+            Self::DatabaseDropping(name) => format!(
+                "provider-sql drops the database {name}; if this lasts, kubectl describe database {name} says what keeps it"
+            ),
+            // Everything else has its words in `message`.
+            _ => String::new(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{
     super::{
-        Backup, Callback, DatabaseServer, Events, FilestoreVolume, Jobs, Matrix, Notices, Release,
+        Backup, Callback, DatabaseServer, Events, FilestoreVolume, Gateway, Jobs, Matrix, Notices, Release,
         SecretName, TierName,
     },
     Problems, parse_major, tier_word,
@@ -139,6 +139,8 @@ pub struct ResolvedTier {
     pub retention_days: u32,
     /// Whether there is no template.
     pub full_install: bool,
+    /// Hours for which a deleted tenant stays off the air before anything of it is removed.
+    pub grace_hours: u32,
 }
 
 /// What a tier gets.
@@ -149,6 +151,7 @@ pub fn tier(name: TierName, platform: &Platform) -> ResolvedTier {
         backup_retention_days,
         modules: _, // those of the template, which tiers may share
         full_install,
+        deletion,
     } = written;
     let (code, days) = match name {
         // The template of the starter tier is called basic.
@@ -160,6 +163,7 @@ pub fn tier(name: TierName, platform: &Platform) -> ResolvedTier {
         template_code: template_code.unwrap_or_else(|| code.to_owned()),
         retention_days: backup_retention_days.unwrap_or(days),
         full_install: full_install.unwrap_or(false),
+        grace_hours: deletion.map_or(0, |deletion| deletion.grace_hours),
     }
 }
 
@@ -264,6 +268,20 @@ pub fn server(platform: &Platform) -> DatabaseServer {
         provider_config,
         maintenance_role,
         secret: credentials_secret,
+    }
+}
+
+/// How tenants are reached.
+pub fn gateway(platform: &Platform) -> Gateway {
+    let platform::Gateway {
+        parent_refs,
+        request_timeout,
+        maintenance,
+    } = platform.gateway.clone();
+    Gateway {
+        parents: parent_refs,
+        request_timeout,
+        maintenance,
     }
 }
 

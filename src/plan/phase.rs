@@ -1,0 +1,62 @@
+//! What the conditions of a tenant or a template come to: whether it is usable, its phase, and when to ask again.
+
+use std::collections::BTreeMap;
+
+use super::{
+    ConditionState, ConditionType, POLLED_TTL_SECONDS, Phase, WATCHED_TTL_SECONDS, WaitingOn, database,
+};
+use crate::{names::Step, observed::Observed};
+
+/// Usable: everything essential holds. Backups that are late are told, and do not make a tenant unusable.
+pub fn is_ready(conditions: &BTreeMap<ConditionType, ConditionState>) -> bool {
+    conditions
+        .iter()
+        .filter(|(condition, _)| condition.is_essential())
+        .all(|(_, state)| match state {
+            ConditionState::Holds(..) | ConditionState::Waits(WaitingOn::BackupOverdue(_)) => true,
+            ConditionState::Waits(_) => false,
+        })
+}
+
+/// Where a tenant that stays is in its life.
+pub fn phase(
+    observed: &Observed,
+    conditions: &BTreeMap<ConditionType, ConditionState>,
+    ready: bool,
+) -> Phase {
+    let mut essential = conditions
+        .iter()
+        .filter(|(condition, _)| condition.is_essential());
+    let needs_somebody = essential.any(|(_, state)| match state {
+        ConditionState::Holds(..) => false,
+        ConditionState::Waits(waiting) => waiting.needs_somebody(),
+    });
+    match conditions.get(&ConditionType::RouteReady) {
+        Some(ConditionState::Waits(WaitingOn::Suspended(_))) => return Phase::Suspended,
+        Some(ConditionState::Waits(WaitingOn::UnderMaintenance(_))) => return Phase::Maintenance,
+        Some(ConditionState::Waits(_) | ConditionState::Holds(..)) | None => {}
+    }
+    let was_served = observed.is_recorded(Step::TenantSmoke);
+    match (ready, was_served, needs_somebody) {
+        (true, ..) => Phase::Running,
+        (false, true, _) => Phase::Degraded,
+        (false, false, true) => Phase::Blocked,
+        (false, false, false) if database::is_available(observed) => Phase::Initializing,
+        (false, false, false) => Phase::Provisioning,
+    }
+}
+
+/// Seconds after which to ask again.
+pub fn ttl_seconds(conditions: &BTreeMap<ConditionType, ConditionState>) -> i64 {
+    let waits = conditions.values().filter_map(|state| match state {
+        ConditionState::Holds(..) => None,
+        ConditionState::Waits(waiting) => Some(waiting),
+    });
+    let seconds = waits.map(|waiting| match waiting {
+        // What waits for time alone needs no more than one call when it is over.
+        WaitingOn::GracePeriod { seconds, .. } => (*seconds).clamp(1, WATCHED_TTL_SECONDS),
+        waiting if waiting.is_polled() => POLLED_TTL_SECONDS,
+        _ => WATCHED_TTL_SECONDS,
+    });
+    seconds.min().unwrap_or(WATCHED_TTL_SECONDS)
+}
