@@ -128,7 +128,10 @@ impl DatabaseView {
             find(&self.status.conditions, "Ready").is_some_and(|condition| condition.holds(generation));
         match find(&self.status.conditions, "Synced") {
             Some(synced) if synced.status == "False" => DatabaseState::Stuck(trouble(synced)),
-            Some(synced) if synced.holds(generation) && ready => DatabaseState::Available,
+            // Other policies make another generation, and the database is what it was.
+            Some(synced) if ready && (synced.holds(generation) || self.is_observed_only()) => {
+                DatabaseState::Available
+            }
             Some(_) | None => DatabaseState::Creating,
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ConditionState, ConditionType, POLLED_TTL_SECONDS, Phase, WATCHED_TTL_SECONDS, WaitingOn, database,
+    ConditionState, ConditionType, POLLED_TTL_SECONDS, PROGRESS_TTL_SECONDS, Phase, WATCHED_TTL_SECONDS,
+    WaitingOn, database, waiting::Pace,
 };
 use crate::{names::Step, observed::Observed};
 
@@ -55,8 +56,11 @@ pub fn ttl_seconds(conditions: &BTreeMap<ConditionType, ConditionState>) -> i64 
     let seconds = waits.map(|waiting| match waiting {
         // What waits for time alone needs no more than one call when it is over.
         WaitingOn::GracePeriod { seconds, .. } => (*seconds).clamp(1, WATCHED_TTL_SECONDS),
-        waiting if waiting.is_polled() => POLLED_TTL_SECONDS,
-        _ => WATCHED_TTL_SECONDS,
+        waiting => match waiting.pace() {
+            Pace::Soon => PROGRESS_TTL_SECONDS,
+            Pace::Patient => POLLED_TTL_SECONDS,
+            Pace::Settled => WATCHED_TTL_SECONDS,
+        },
     });
     seconds.min().unwrap_or(WATCHED_TTL_SECONDS)
 }

@@ -17,6 +17,17 @@ use crate::{
     },
 };
 
+/// How soon to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Something is under way.
+    Soon,
+    /// Somebody has to do something, or it takes long.
+    Patient,
+    /// Nothing is to be expected.
+    Settled,
+}
+
 /// What something waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WaitingOn {
@@ -298,21 +309,48 @@ impl WaitingOn {
         }
     }
 
-    /// Whether its end is something that Crossplane may not watch.
+    /// How soon to look again though nothing was heard: events get lost, and some objects are not watched.
     #[must_use]
-    pub fn is_polled(&self) -> bool {
-        matches!(
-            self,
+    pub fn pace(&self) -> Pace {
+        match self {
+            // It ends by itself, mostly within seconds; what lasts longer has a deadline.
             Self::LookupPending(_)
-                | Self::NameTaken(_)
-                | Self::BeingDeleted { .. }
-                | Self::SecretMissing { .. }
-                | Self::TemplateNotBuilt(_)
-                | Self::HeavyJobRunning(_)
-                | Self::GatewayApiMissing
-                | Self::UnderMaintenance(_)
-                | Self::DatabaseDropping(_)
-        )
+            | Self::DatabaseCreating(_)
+            | Self::DatabaseNotReleased
+            | Self::JobRunning(..)
+            | Self::JobReplacing(..)
+            | Self::BeingDeleted { .. }
+            | Self::RoutePending(_)
+            | Self::BackupCreating
+            | Self::GuardCreating
+            | Self::StatusPending
+            | Self::RouteClosing
+            | Self::DatabaseReleasing
+            | Self::DatabaseDropping(_)
+            | Self::DeletionReleased => Pace::Soon,
+            // Somebody ends it, or it takes its time.
+            Self::TemplateStale(..)
+            | Self::TemplateNotBuilt(_)
+            | Self::Database(_)
+            | Self::NameTaken(_)
+            | Self::SecretMissing { .. }
+            | Self::JobFailed { .. }
+            | Self::HeavyJobRunning(_)
+            | Self::GatewayApiMissing
+            | Self::RouteRefused { .. }
+            | Self::UnderMaintenance(_)
+            | Self::GraceUnknown => Pace::Patient,
+            // It is as it is to be for now, another step has its own pace, or the time is known.
+            Self::StepNotDone(_)
+            | Self::BackupOverdue(_)
+            | Self::UpgradeRequired { .. }
+            | Self::RestoreRequired { .. }
+            | Self::DeletionTakenBack(_)
+            | Self::DeletionRefused
+            | Self::Suspended(_)
+            | Self::TenantLeaving
+            | Self::GracePeriod { .. } => Pace::Settled,
+        }
     }
 }
 
