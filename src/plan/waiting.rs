@@ -261,7 +261,9 @@ impl WaitingOn {
     #[must_use]
     pub fn needs_somebody(&self) -> bool {
         match self {
-            Self::Database(trouble) => trouble.kind != TroubleKind::TemplateInUse,
+            Self::Database(trouble) => {
+                ![TroubleKind::TemplateInUse, TroubleKind::InUse].contains(&trouble.kind)
+            }
             Self::NameTaken(_)
             | Self::TemplateNotBuilt(_)
             | Self::SecretMissing { .. }
@@ -312,6 +314,10 @@ impl WaitingOn {
                 | Self::GatewayApiMissing
                 | Self::UnderMaintenance(_)
                 | Self::DatabaseDropping(_)
+                | Self::Database(DatabaseTrouble {
+                    kind: TroubleKind::InUse,
+                    ..
+                })
         )
     }
 }
@@ -334,6 +340,9 @@ fn trouble_reason(kind: TroubleKind) -> &'static str {
         TroubleKind::CreationUncertain => "CreationUncertain",
         TroubleKind::Lost => "DatabaseLost",
         TroubleKind::NotConfigured => "ProviderNotConfigured",
+        TroubleKind::LoginRefused => "ProviderLoginRefused",
+        TroubleKind::Unreachable => "DatabaseUnreachable",
+        TroubleKind::InUse => "DatabaseInUse",
         TroubleKind::Paused => "DatabasePaused",
         TroubleKind::Other => "DatabaseError",
     }

@@ -372,6 +372,12 @@ fn the_database_is_dropped_in_three_looks() {
         cluster.composed.contains_key("guard"),
         "the server has not dropped it"
     );
+    cluster.others.last_mut().unwrap()["status"] = json!({"conditions": [{
+        "type": "Synced", "status": "False", "reason": "ReconcileError",
+        "message": r#"delete failed: cannot drop database: pq: database "acme.planapulse.app" is being accessed by other users (55006)"#,
+    }]});
+    cluster.settle();
+    assert_eq!(cluster.reason("Guarded"), "DatabaseInUse");
     cluster.others.pop();
     cluster.settle();
     assert!(!cluster.composed.contains_key("guard"));
