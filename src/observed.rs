@@ -30,6 +30,8 @@ pub const HEAVY_JOBS_QUESTION: &str = "heavy-jobs";
 pub const SNAPSHOT_QUESTION: &str = "template-snapshot";
 /// The name of the question for the Lease of a tenant.
 pub const LEASE_QUESTION: &str = "lease";
+/// The name of the question for the Database of a tenant.
+pub const DATABASE_QUESTION: &str = "database";
 /// What begins the names of questions for Secrets.
 pub const SECRET_QUESTION: &str = "secret-";
 /// What begins the names of questions for the pods of a Job.
@@ -69,6 +71,8 @@ pub struct Required {
     pub objects: BTreeMap<String, Option<ObjectView>>,
     /// Secrets.
     pub secrets: BTreeMap<String, Option<SecretView>>,
+    /// Databases, of those objects that are one.
+    pub databases: BTreeMap<String, DatabaseView>,
     /// Leases.
     pub leases: BTreeMap<String, Option<LeaseView>>,
     /// Templates.

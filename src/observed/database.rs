@@ -84,6 +84,12 @@ pub enum TroubleKind {
     Lost,
     /// provider-sql is not set up for the server.
     NotConfigured,
+    /// The server refuses provider-sql's login.
+    LoginRefused,
+    /// provider-sql does not reach the server.
+    Unreachable,
+    /// Somebody is connected to the database that is to be dropped.
+    InUse,
     /// Somebody paused the Database.
     Paused,
     /// Anything else.
@@ -92,7 +98,7 @@ pub enum TroubleKind {
 
 impl TroubleKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::TemplateMissing,
         Self::TemplateInUse,
         Self::PermissionDenied,
@@ -101,21 +107,31 @@ impl TroubleKind {
         Self::CreationUncertain,
         Self::Lost,
         Self::NotConfigured,
+        Self::LoginRefused,
+        Self::Unreachable,
+        Self::InUse,
         Self::Paused,
         Self::Other,
     ];
 }
 
 /// What provider-sql writes into errors, and what it means. The first that fits counts.
-const SIGNS: [(&str, TroubleKind); 9] = [
+const SIGNS: [(&str, TroubleKind); 15] = [
     ("external-create-pending", TroubleKind::CreationUncertain),
     ("external resource does not exist", TroubleKind::Lost),
     ("cannot get ProviderConfig", TroubleKind::NotConfigured),
+    ("cannot drop database", TroubleKind::InUse),
+    ("(28P01)", TroubleKind::LoginRefused),
+    ("(28000)", TroubleKind::LoginRefused),
+    ("password authentication failed", TroubleKind::LoginRefused),
+    // While it looks it has made nothing yet: whatever else it says then, it is about the server.
+    ("cannot select database", TroubleKind::Unreachable),
     ("(3D000)", TroubleKind::TemplateMissing),
     ("(55006)", TroubleKind::TemplateInUse),
     ("(42704)", TroubleKind::RoleMissing),
     ("(42501)", TroubleKind::PermissionDenied),
     ("(57014)", TroubleKind::CloneTimedOut),
+    ("connection refused", TroubleKind::Unreachable),
     ("context deadline exceeded", TroubleKind::CloneTimedOut),
 ];
 
@@ -239,7 +255,23 @@ mod tests {
                 TroubleKind::NotConfigured,
             ),
             (
-                "observe failed: cannot select database: connection refused",
+                "observe failed: cannot select database: dial tcp 10.0.0.5:5432: connect: connection refused",
+                TroubleKind::Unreachable,
+            ),
+            (
+                r#"observe failed: cannot select database: pq: password authentication failed for user "provisioner" (28P01)"#,
+                TroubleKind::LoginRefused,
+            ),
+            (
+                r#"delete failed: cannot drop database: pq: database "pk-busy" is being accessed by other users (55006)"#,
+                TroubleKind::InUse,
+            ),
+            (
+                r#"pq: must be member of role "stranger" (42501)"#,
+                TroubleKind::PermissionDenied,
+            ),
+            (
+                "update failed: something that nobody has seen yet",
                 TroubleKind::Other,
             ),
         ];

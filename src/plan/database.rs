@@ -7,7 +7,7 @@
 use super::{Question, Questions, WaitingOn, source::Clone};
 use crate::{
     names::{DatabaseName, Step},
-    observed::{DatabaseView, Observed, database::DatabaseState, job::JobOutcome},
+    observed::{DATABASE_QUESTION, DatabaseView, Observed, database::DatabaseState, job::JobOutcome},
     tenant::Tenant,
 };
 
@@ -57,7 +57,7 @@ pub fn plan(
             namespace: None,
             name: tenant.database.to_string(),
         };
-        questions.name_is_free("database", question, &observed.required, &tenant.uid)?;
+        questions.name_is_free(DATABASE_QUESTION, question, &observed.required, &tenant.uid)?;
         clone.may_be_made()?;
     }
     Ok(DatabasePlan {

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     api::plana_client::DeletionStatus,
     names::{SecretPurpose, Step},
-    observed::{DatabaseView, Lookup, Observed},
+    observed::{DATABASE_QUESTION, DatabaseView, Lookup, Observed, database::DatabaseState},
     tenant::Tenant,
 };
 
@@ -228,7 +228,7 @@ impl TeardownPlan {
         }
         if observed.database.is_none() {
             // Somebody deleted the object; it has to be there to take the database with it.
-            questions.name_is_free("database", question, &observed.required, &tenant.uid)?;
+            questions.name_is_free(DATABASE_QUESTION, question, &observed.required, &tenant.uid)?;
         }
         let may_drop = observed.database.as_ref().is_some_and(DatabaseView::is_droppable);
         self.database = Some(DatabasePlan {
@@ -252,8 +252,8 @@ fn is_gone(
 ) -> Result<(), WaitingOn> {
     let Situation { tenant, observed, .. } = situation;
     let name = question.name.clone();
-    questions.objects.insert("database".to_owned(), question);
-    match observed.required.object("database") {
+    questions.objects.insert(DATABASE_QUESTION.to_owned(), question);
+    match observed.required.object(DATABASE_QUESTION) {
         Lookup::Pending => Err(WaitingOn::LookupPending(format!("the Database {name}"))),
         Lookup::Found(found)
             if found
@@ -261,7 +261,13 @@ fn is_gone(
                 .controller()
                 .is_none_or(|owner| owner.uid == tenant.uid) =>
         {
-            Err(WaitingOn::DatabaseDropping(name))
+            let view = observed.required.databases.get(DATABASE_QUESTION);
+            match view.map(DatabaseView::state) {
+                Some(DatabaseState::Stuck(trouble)) => Err(WaitingOn::Database(trouble)),
+                Some(DatabaseState::Available | DatabaseState::Creating) | None => {
+                    Err(WaitingOn::DatabaseDropping(name))
+                }
+            }
         }
         Lookup::Absent | Lookup::Found(_) if observed.database.is_none() => Ok(()),
         Lookup::Absent | Lookup::Found(_) => Err(WaitingOn::DatabaseDropping(name)),

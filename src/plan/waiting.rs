@@ -272,7 +272,9 @@ impl WaitingOn {
     #[must_use]
     pub fn needs_somebody(&self) -> bool {
         match self {
-            Self::Database(trouble) => trouble.kind != TroubleKind::TemplateInUse,
+            Self::Database(trouble) => {
+                ![TroubleKind::TemplateInUse, TroubleKind::InUse].contains(&trouble.kind)
+            }
             Self::NameTaken(_)
             | Self::TemplateNotBuilt(_)
             | Self::SecretMissing { .. }
@@ -372,6 +374,9 @@ fn trouble_reason(kind: TroubleKind) -> &'static str {
         TroubleKind::CreationUncertain => "CreationUncertain",
         TroubleKind::Lost => "DatabaseLost",
         TroubleKind::NotConfigured => "ProviderNotConfigured",
+        TroubleKind::LoginRefused => "ProviderLoginRefused",
+        TroubleKind::Unreachable => "DatabaseUnreachable",
+        TroubleKind::InUse => "DatabaseInUse",
         TroubleKind::Paused => "DatabasePaused",
         TroubleKind::Other => "DatabaseError",
     }

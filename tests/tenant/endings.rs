@@ -372,6 +372,12 @@ fn the_database_is_dropped_in_three_looks() {
         cluster.composed.contains_key("guard"),
         "the server has not dropped it"
     );
+    cluster.others.last_mut().unwrap()["status"] = json!({"conditions": [{
+        "type": "Synced", "status": "False", "reason": "ReconcileError",
+        "message": r#"delete failed: cannot drop database: pq: database "acme.planapulse.app" is being accessed by other users (55006)"#,
+    }]});
+    cluster.settle();
+    assert_eq!(cluster.reason("Guarded"), "DatabaseInUse");
     cluster.others.pop();
     cluster.settle();
     assert!(!cluster.composed.contains_key("guard"));
@@ -624,4 +630,25 @@ fn a_database_object_that_somebody_deleted_comes_back_to_take_the_database_along
     assert_eq!(*policies, json!(["Observe", "Delete"]));
     cluster.settle();
     assert!(!cluster.composed.contains_key("guard") && !cluster.composed.contains_key("database"));
+}
+
+#[test]
+fn a_job_that_hangs_need_not_be_waited_for_when_a_tenant_goes() {
+    let mut cluster = Cluster::new(example("starter"), plana(), platform_secrets());
+    cluster.platform["matrix"] = json!({"enabled": false});
+    cluster.settle();
+    cluster.database_is_ready();
+    cluster.settle();
+    cluster.deletion_is_attempted();
+    cluster.settle();
+    assert_eq!(cluster.reason("Guarded"), "InitRunning");
+    let hangs = cluster
+        .composed
+        .keys()
+        .find(|name| name.starts_with("tenant-init"));
+    let hangs = hangs.unwrap().clone();
+    cluster.composed.remove(&hangs);
+    cluster.settle();
+    assert_eq!(cluster.jobs(), [""; 0], "it is not made again");
+    assert!(!cluster.composed.contains_key("guard"));
 }

@@ -15,8 +15,8 @@ use crate::{
     api::check::Problem,
     names::ResourceName,
     observed::{
-        HEAVY_JOBS_QUESTION, LEASE_QUESTION, Observed, PODS_QUESTION, Required, SECRET_QUESTION,
-        SNAPSHOT_QUESTION,
+        DATABASE_QUESTION, DatabaseView, HEAVY_JOBS_QUESTION, LEASE_QUESTION, Observed, PODS_QUESTION,
+        Required, SECRET_QUESTION, SNAPSHOT_QUESTION,
     },
 };
 
@@ -156,6 +156,10 @@ fn answer(
     } else if question.starts_with(SECRET_QUESTION) {
         required.secrets.insert(name, at_most_one(items, path)?);
     } else {
+        if question == DATABASE_QUESTION {
+            let found: Option<DatabaseView> = at_most_one(items, path)?;
+            required.databases.extend(found.map(|view| (name.clone(), view)));
+        }
         required.objects.insert(name, at_most_one(items, path)?);
     }
     Ok(())

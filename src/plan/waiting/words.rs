@@ -139,6 +139,17 @@ pub fn way_out(kind: TroubleKind) -> &'static str {
             "the database is gone from the server; it is not made anew under a customer's name: restore a backup, or rename it back"
         }
         TroubleKind::NotConfigured => "provider-sql has no ProviderConfig for the server; create it",
+        TroubleKind::LoginRefused => {
+            "the server refuses provider-sql's login; correct the Secret of its ProviderConfig"
+        }
+        TroubleKind::Unreachable => {
+            "provider-sql does not reach the server; the tenant may be served all the same. See whether the server runs and what \
+             its ProviderConfig says"
+        }
+        TroubleKind::InUse => {
+            "somebody is connected to the database, so it cannot be dropped; it is tried again, and a session that stays is to be \
+             ended by hand (pg_terminate_backend)"
+        }
         TroubleKind::Paused => "the Database is paused; remove its annotation crossplane.io/paused",
         TroubleKind::Other => "provider-sql cannot do its work",
     }

@@ -40,3 +40,25 @@ pub fn template(code: &str, modules: &[&str]) -> Value {
         "spec": {"templateCode": code, "odooVersion": "19", "modules": modules},
     })
 }
+
+/// A Lease that somebody holds from now on.
+pub fn lease(namespace: &str, name: &str, holder: &str, seconds: u32) -> Value {
+    let now = now();
+    json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "holderIdentity": holder, "leaseDurationSeconds": seconds, "acquireTime": now, "renewTime": now,
+        },
+    })
+}
+
+/// The time as Kubernetes writes it, with microseconds.
+fn now() -> String {
+    let output = std::process::Command::new("date")
+        .args(["--utc", "+%Y-%m-%dT%H:%M:%S.000000Z"])
+        .output()
+        .expect("date is part of every system");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
