@@ -59,7 +59,7 @@ pub const WATCHED_TTL_SECONDS: i64 = 600;
 /// Seconds after which it asks again while something is under way. Crossplane tells us of every change, until the circuit
 /// breaker of the composite resource opens: 100 tokens, one more a second, two for an update (since 2.1). A new tenant takes
 /// about 180 within ten seconds (seen on 2.4.0), and what happens in the five minutes after that is not told.
-pub const PROGRESS_TTL_SECONDS: i64 = 10;
+pub const PROGRESS_TTL_SECONDS: i64 = 5;
 /// Seconds after which it asks again while we wait for something that may not be watched: required resources are
 /// only watched since Crossplane 2.4.
 pub const POLLED_TTL_SECONDS: i64 = 60;

@@ -49,18 +49,61 @@ pub fn phase(
 
 /// Seconds after which to ask again.
 pub fn ttl_seconds(conditions: &BTreeMap<ConditionType, ConditionState>) -> i64 {
-    let waits = conditions.values().filter_map(|state| match state {
-        ConditionState::Holds(..) => None,
-        ConditionState::Waits(waiting) => Some(waiting),
-    });
-    let seconds = waits.map(|waiting| match waiting {
+    let waits: Vec<_> = conditions
+        .values()
+        .filter_map(|state| match state {
+            ConditionState::Holds(..) => None,
+            ConditionState::Waits(waiting) => Some(waiting),
+        })
+        .collect();
+    let is_explained = waits.iter().any(|waiting| waiting.pace() != Pace::Following);
+    let seconds = waits.iter().map(|waiting| match waiting {
         // What waits for time alone needs no more than one call when it is over.
         WaitingOn::GracePeriod { seconds, .. } => (*seconds).clamp(1, WATCHED_TTL_SECONDS),
         waiting => match waiting.pace() {
             Pace::Soon => PROGRESS_TTL_SECONDS,
+            Pace::Following if !is_explained => PROGRESS_TTL_SECONDS,
             Pace::Patient => POLLED_TTL_SECONDS,
-            Pace::Settled => WATCHED_TTL_SECONDS,
+            Pace::Following | Pace::Settled => WATCHED_TTL_SECONDS,
         },
     });
     seconds.min().unwrap_or(WATCHED_TTL_SECONDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::Step;
+
+    fn ttl(waits: &[WaitingOn]) -> i64 {
+        let types = [
+            ConditionType::DatabaseReady,
+            ConditionType::RouteReady,
+            ConditionType::VersionInSync,
+        ];
+        let states = waits.iter().cloned().map(ConditionState::Waits);
+        ttl_seconds(&types.into_iter().zip(states).collect())
+    }
+
+    #[test]
+    fn what_is_under_way_is_asked_for_soon_and_what_somebody_has_to_do_after_a_minute() {
+        let running = WaitingOn::JobRunning(Step::TenantInit, "job".to_owned());
+        let missing = WaitingOn::GatewayApiMissing;
+        assert_eq!(ttl(&[]), WATCHED_TTL_SECONDS);
+        assert_eq!(ttl(&[running.clone(), missing.clone()]), PROGRESS_TTL_SECONDS);
+        assert_eq!(ttl(std::slice::from_ref(&missing)), POLLED_TTL_SECONDS);
+        assert_eq!(ttl(&[WaitingOn::DeletionRefused]), WATCHED_TTL_SECONDS);
+    }
+
+    #[test]
+    fn a_step_that_waits_for_another_has_the_pace_of_that_one_or_of_the_next_call() {
+        let follows = WaitingOn::StepNotDone(Step::TenantInit);
+        // The step before it is done by now, and the event of our own status may be lost.
+        assert_eq!(ttl(&[follows.clone(), follows.clone()]), PROGRESS_TTL_SECONDS);
+        assert_eq!(
+            ttl(&[follows.clone(), WaitingOn::GatewayApiMissing]),
+            POLLED_TTL_SECONDS
+        );
+        assert_eq!(ttl(&[follows, WaitingOn::DeletionRefused]), WATCHED_TTL_SECONDS);
+    }
 }

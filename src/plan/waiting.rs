@@ -24,6 +24,8 @@ pub enum Pace {
     Soon,
     /// Somebody has to do something, or it takes long.
     Patient,
+    /// Another condition tells what is under way. Where none does, the next call goes on.
+    Following,
     /// Nothing is to be expected.
     Settled,
 }
@@ -342,15 +344,14 @@ impl WaitingOn {
             | Self::RouteRefused { .. }
             | Self::UnderMaintenance(_)
             | Self::GraceUnknown => Pace::Patient,
-            // It is as it is to be for now, another step has its own pace, or the time is known.
-            Self::StepNotDone(_)
-            | Self::BackupOverdue(_)
+            Self::StepNotDone(_) | Self::TenantLeaving => Pace::Following,
+            // It is as it is to be for now, or the time is known.
+            Self::BackupOverdue(_)
             | Self::UpgradeRequired { .. }
             | Self::RestoreRequired { .. }
             | Self::DeletionTakenBack(_)
             | Self::DeletionRefused
             | Self::Suspended(_)
-            | Self::TenantLeaving
             | Self::GracePeriod { .. } => Pace::Settled,
         }
     }
