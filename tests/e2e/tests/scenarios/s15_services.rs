@@ -155,7 +155,7 @@ fn s15_pods_reach_redis_and_the_object_store_with_the_secrets_of_the_platform() 
         assert!(entries.contains("e2e-event"), "{entries}");
         assert_eq!(run(STORE).0, "Succeeded");
         let objects = look("s3", &[]);
-        assert!(objects.ends_with("objects in plana-pulse-backups\n"), "{objects}");
+        assert!(objects.ends_with("objects in plana-pulse-backups"), "{objects}");
         [EVENT, STORE].into_iter().for_each(remove);
     });
 }

@@ -2,7 +2,7 @@
 
 use super::{
     access::misbehave,
-    cluster::{NAMESPACE, SYSTEM, create_raw, items, kubectl, psql, text},
+    cluster::{NAMESPACE, SYSTEM, create_raw, items, kubectl, psql, psql_in, text},
     manifests::eviction,
     stage::play,
     templates::{MODULES, Template},
@@ -50,12 +50,17 @@ fn s31_a_taken_database_name_is_refused_and_not_touched() {
         psql(&format!(
             "CREATE DATABASE \"{name}\" OWNER plana_maint TEMPLATE template0"
         ));
+        psql_in(
+            &name,
+            "CREATE TABLE books (entry text); INSERT INTO books VALUES ('somebody else''s')",
+        );
         let oid = || psql(&format!("SELECT oid FROM pg_database WHERE datname = '{name}'"));
         let before = oid();
         hazel.apply();
         let [_, _, message] = hazel.wait_reason("DatabaseReady", &["InitRefused"]);
-        assert!(message.contains("DatabaseUnmarked"), "{message}");
-        assert_eq!(oid(), before, "it is as it was");
+        assert!(message.contains("DatabaseNotEmpty"), "{message}");
+        assert_eq!(oid(), before, "it is the one that it was");
+        assert_eq!(psql_in(&name, "SELECT entry FROM books"), "somebody else's");
         psql(&format!("ALTER DATABASE \"{name}\" RENAME TO \"hazel-before\""));
         let job = hazel
             .of("jobs", NAMESPACE, "tenant-init")

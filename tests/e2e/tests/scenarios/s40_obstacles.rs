@@ -20,7 +20,8 @@ fn s40_a_full_quota_is_waited_out() {
     let aspen = Tenant::new("aspen", 451);
     play("obstacle: the quota is full, then freed", &[&aspen], || {
         BASIC.ensure();
-        let used = items(&["pods", "--namespace", NAMESPACE]).len();
+        let active = "--field-selector=status.phase!=Succeeded,status.phase!=Failed";
+        let used = items(&["pods", "--namespace", NAMESPACE, active]).len();
         apply(&pod_quota(NAMESPACE, QUOTA, used)).expect("it is valid");
         // The quota's controller counts first.
         wait("the quota counts", || {
