@@ -12,6 +12,8 @@ use crate::cluster::{
     Cluster, NOW, desired, desired_composite, example, plana, platform_secrets, run, secret,
 };
 
+/// While anything is under way, the room among it.
+const UNDER_WAY_SECONDS: i64 = 5;
 const POLLED_SECONDS: i64 = 60;
 const WATCHED_SECONDS: i64 = 600;
 
@@ -96,7 +98,7 @@ fn a_secret_that_is_nowhere_is_named_and_waited_for() {
         "the Secret provider-sql-postgres-creds is in neither namespace plana-odoo-18 nor crossplane-system; put it \
          into crossplane-system, from where it is copied"
     );
-    assert_eq!(ttl_seconds(&response), POLLED_SECONDS);
+    assert_eq!(ttl_seconds(&response), UNDER_WAY_SECONDS);
     assert!(!cluster.has_job("tenant-init"));
     cluster.others.push(secret(
         "crossplane-system",
@@ -223,7 +225,7 @@ fn nothing_is_composed_before_its_question_is_answered() {
     let response = run(&cluster.request());
     let composed: Vec<_> = desired(&response).into_keys().collect();
     assert_eq!(composed, ["guard"]);
-    assert_eq!(ttl_seconds(&response), POLLED_SECONDS);
+    assert_eq!(ttl_seconds(&response), UNDER_WAY_SECONDS);
     let waiting = response
         .conditions
         .iter()
@@ -240,7 +242,7 @@ fn without_the_gateway_api_everything_else_goes_on() {
     let response = cluster.settle();
     assert_eq!(cluster.reason("RouteReady"), "GatewayApiMissing");
     assert_eq!(cluster.reason("BackupScheduled"), "Scheduled");
-    assert_eq!(ttl_seconds(&response), POLLED_SECONDS);
+    assert_eq!(ttl_seconds(&response), UNDER_WAY_SECONDS);
     assert!(!cluster.composed.contains_key("route-18"));
     cluster.has_gateway_api = true;
     cluster.settle();
@@ -299,7 +301,7 @@ fn a_failed_job_of_a_fixed_name_makes_room_first() {
     cluster.others.push(still_there);
     let response = cluster.settle();
     assert_eq!(cluster.reason("SupportRoomReady"), "JobBeingDeleted");
-    assert_eq!(ttl_seconds(&response), POLLED_SECONDS);
+    assert_eq!(ttl_seconds(&response), UNDER_WAY_SECONDS);
     assert!(!cluster.has_job("room-create"));
 
     cluster.others.pop();
@@ -428,7 +430,7 @@ fn a_lost_database_is_told_and_never_made_anew() {
     assert_eq!(cluster.reason("DatabaseReady"), "DatabaseLost");
     assert_eq!(cluster.composite["status"]["phase"], "Degraded");
     assert_eq!(*policies(&cluster), json!(["Observe"]));
-    assert_eq!(ttl_seconds(&response), WATCHED_SECONDS);
+    assert_eq!(ttl_seconds(&response), POLLED_SECONDS);
     assert!(before.keys().eq(cluster.composed.keys()), "everything else stays");
 }
 
