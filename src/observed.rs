@@ -64,6 +64,16 @@ pub struct Observed<Status = PlanaClientStatus> {
     pub required: Required,
 }
 
+impl<Status> Observed<Status> {
+    /// Whether events of the composite resource reach Crossplane: it says so itself (`Responsive`, since 2.1), and loses
+    /// them while its circuit breaker is open.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        let responsive = self.conditions.get("Responsive");
+        responsive.is_none_or(|condition| condition.status != "False")
+    }
+}
+
 /// The answers to what we asked for, by the name of the question.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Required {

@@ -60,6 +60,8 @@ pub const WATCHED_TTL_SECONDS: i64 = 600;
 /// breaker of the composite resource opens: 100 tokens, one more a second, two for an update (since 2.1). A new tenant takes
 /// about 180 within ten seconds (seen on 2.4.0), and what happens in the five minutes after that is not told.
 pub const PROGRESS_TTL_SECONDS: i64 = 5;
+/// Seconds after which it asks again while that breaker is open: what an operator changes is not told either.
+pub const UNHEARD_TTL_SECONDS: i64 = 15;
 /// Seconds after which it asks again while we wait for something that may not be watched: required resources are
 /// only watched since Crossplane 2.4.
 pub const POLLED_TTL_SECONDS: i64 = 60;

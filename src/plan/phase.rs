@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ConditionState, ConditionType, POLLED_TTL_SECONDS, PROGRESS_TTL_SECONDS, Phase, WATCHED_TTL_SECONDS,
-    WaitingOn, database, waiting::Pace,
+    ConditionState, ConditionType, POLLED_TTL_SECONDS, PROGRESS_TTL_SECONDS, Phase, UNHEARD_TTL_SECONDS,
+    WATCHED_TTL_SECONDS, WaitingOn, database, waiting::Pace,
 };
 use crate::{names::Step, observed::Observed};
 
@@ -47,8 +47,16 @@ pub fn phase(
     }
 }
 
-/// Seconds after which to ask again.
-pub fn ttl_seconds(conditions: &BTreeMap<ConditionType, ConditionState>) -> i64 {
+/// Seconds after which to ask again; sooner where Crossplane says that it hears no events of the composite resource.
+pub fn ttl_seconds<Status>(
+    conditions: &BTreeMap<ConditionType, ConditionState>,
+    observed: &Observed<Status>,
+) -> i64 {
+    let most = if observed.is_heard() {
+        WATCHED_TTL_SECONDS
+    } else {
+        UNHEARD_TTL_SECONDS
+    };
     let waits: Vec<_> = conditions
         .values()
         .filter_map(|state| match state {
@@ -67,13 +75,13 @@ pub fn ttl_seconds(conditions: &BTreeMap<ConditionType, ConditionState>) -> i64 
             Pace::Following | Pace::Settled => WATCHED_TTL_SECONDS,
         },
     });
-    seconds.min().unwrap_or(WATCHED_TTL_SECONDS)
+    seconds.fold(most, i64::min)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::Step;
+    use crate::{names::Step, observed::object::Condition};
 
     fn ttl(waits: &[WaitingOn]) -> i64 {
         let types = [
@@ -82,7 +90,20 @@ mod tests {
             ConditionType::VersionInSync,
         ];
         let states = waits.iter().cloned().map(ConditionState::Waits);
-        ttl_seconds(&types.into_iter().zip(states).collect())
+        let observed = Observed::<()>::default();
+        ttl_seconds(&types.into_iter().zip(states).collect(), &observed)
+    }
+
+    #[test]
+    fn a_composite_whose_events_are_lost_is_looked_at_though_it_is_settled() {
+        let mut observed = Observed::<()>::default();
+        let responsive = Condition {
+            status: "False".to_owned(),
+            reason: "WatchCircuitOpen".to_owned(),
+            ..Condition::default()
+        };
+        observed.conditions.insert("Responsive".to_owned(), responsive);
+        assert_eq!(ttl_seconds(&BTreeMap::new(), &observed), UNHEARD_TTL_SECONDS);
     }
 
     #[test]

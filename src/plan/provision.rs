@@ -326,7 +326,7 @@ impl Situation<'_> {
             deletion_refused: self.guard.refused,
             course: self.course.now,
             deletion: None,
-            ttl_seconds: ttl_seconds(&conditions),
+            ttl_seconds: ttl_seconds(&conditions, self.observed),
             conditions,
             questions,
         }

@@ -102,7 +102,7 @@ fn decide(template: &Template, observed: &Observed<TemplateSnapshotStatus>) -> T
         },
         secret_copies: secrets.copies,
         jobs: build.job.into_iter().collect(),
-        ttl_seconds: ttl_seconds(&conditions),
+        ttl_seconds: ttl_seconds(&conditions, observed),
         conditions,
         questions,
     }

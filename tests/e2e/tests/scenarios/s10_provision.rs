@@ -43,7 +43,7 @@ fn s10_a_starter_is_served_and_its_owner_logs_in() {
 
 #[test]
 #[ignore = "needs the cluster of dev/up"]
-fn s11_pro_and_enterprise_come_from_their_own_templates() {
+fn s11_slow_pro_and_enterprise_come_from_their_own_templates() {
     let (alder, cedar) = (
         Tenant::new("alder", 411).tier("pro"),
         Tenant::new("cedar", 412).tier("enterprise"),

@@ -75,7 +75,7 @@ fn s31_a_taken_database_name_is_refused_and_not_touched() {
 
 #[test]
 #[ignore = "needs the cluster of dev/up"]
-fn s32_an_evicted_job_is_tried_again() {
+fn s32_slow_an_evicted_job_is_tried_again() {
     let linden = Tenant::new("linden", 443).tier("enterprise");
     let enterprise = Template::new("enterprise");
     play("failing Job: its pod is evicted", &[&linden], || {

@@ -24,7 +24,8 @@ fn kill(selector: &str) {
         "--force",
         "--grace-period=0",
     ];
-    kubectl(&arguments).expect("there are pods");
+    let killed = kubectl(&arguments).expect("pods can be deleted");
+    assert!(killed.contains("deleted"), "there are pods: {killed}");
 }
 
 fn kill_crossplane() {
@@ -71,7 +72,7 @@ fn s50_the_function_is_killed_at_every_stage() {
 
 #[test]
 #[ignore = "needs the cluster of dev/up"]
-fn s51_crossplane_is_killed() {
+fn s51_slow_crossplane_is_killed() {
     let juniper = Tenant::new("juniper", 462);
     play("kills: Crossplane, twice", &[&juniper], || {
         BASIC.ensure();
@@ -103,7 +104,7 @@ fn s52_the_provider_is_killed_while_it_creates() {
             let waits = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%' AND wait_event_type = 'Lock'";
             (psql(waits) == "1").then_some(())
         });
-        kill("pkg.crossplane.io/provider=provider-sql");
+        kill("pkg.crossplane.io/provider=crossplane-contrib-provider-sql");
         holder.join().expect("it slept to its end");
         let [_, reason, message] = walnut.wait_reason(
             "DatabaseReady",
@@ -129,7 +130,7 @@ fn s52_the_provider_is_killed_while_it_creates() {
 
 #[test]
 #[ignore = "needs the cluster of dev/up"]
-fn s53_a_job_deleted_by_hand_after_its_end_is_not_run_again() {
+fn s53_slow_a_job_deleted_by_hand_after_its_end_is_not_run_again() {
     let poplar = Tenant::new("poplar", 464);
     play("kills: Jobs and objects deleted by hand", &[&poplar], || {
         BASIC.ensure();

@@ -114,7 +114,7 @@ fn s61_a_suspended_tenant_is_answered_for_and_comes_back() {
 
 #[test]
 #[ignore = "needs the cluster of dev/up"]
-fn s62_a_held_deletion_is_taken_back_and_a_protected_tenant_stays() {
+fn s62_slow_a_held_deletion_is_taken_back_and_a_protected_tenant_stays() {
     let abies = Tenant::new("abies", 473);
     play(
         "goodbye: a failing step holds it, taken back, protected",
@@ -165,7 +165,7 @@ fn protect(tenant: &Tenant, protected: bool) {
 
 #[test]
 #[ignore = "needs the cluster of dev/up"]
-fn s63_a_lease_takes_one_tenant_off_the_air() {
+fn s63_slow_a_lease_takes_one_tenant_off_the_air() {
     let tsuga = Tenant::new("tsuga", 474);
     play("goodbye: a Lease takes one tenant off the air", &[&tsuga], || {
         BASIC.ensure();

@@ -24,7 +24,7 @@ const QUIET_CALLS_PER_TENANT: u64 = 2;
 
 #[test]
 #[ignore = "needs the cluster of dev/up"]
-fn s70_many_tenants_come_at_once_and_settle() {
+fn s70_slow_many_tenants_come_at_once_and_settle() {
     let count = env::var(COUNT)
         .ok()
         .and_then(|count| count.parse().ok())

@@ -11,7 +11,7 @@ use super::{
 
 #[test]
 #[ignore = "needs the cluster of dev/up, and ends what it is for"]
-fn s90_the_configuration_is_deleted_and_the_data_stay() {
+fn s90_slow_the_configuration_is_deleted_and_the_data_stay() {
     let yew = Tenant::new("yew", 491);
     play("configuration: deleted under a living tenant", &[&yew], || {
         Template::new("basic").ensure();
