@@ -2,7 +2,7 @@
 
 use super::{
     access::misbehave,
-    cluster::{NAMESPACE, SYSTEM, create_raw, items, kubectl, psql, psql_in, text},
+    cluster::{DATABASES, NAMESPACE, SYSTEM, create_raw, has_database, items, kubectl, psql, psql_in, text},
     manifests::eviction,
     stage::play,
     templates::{MODULES, Template},
@@ -62,6 +62,9 @@ fn s31_a_taken_database_name_is_refused_and_not_touched() {
         assert_eq!(oid(), before, "it is the one that it was");
         assert_eq!(psql_in(&name, "SELECT entry FROM books"), "somebody else's");
         psql(&format!("ALTER DATABASE \"{name}\" RENAME TO \"hazel-before\""));
+        // provider-sql looks every ten minutes; a new Database it makes at once. Deleting the old one drops nothing.
+        kubectl(&["delete", DATABASES, &name]).expect("it is there");
+        wait("the database is made", || has_database(&name).then_some(()));
         let job = hazel
             .of("jobs", NAMESPACE, "tenant-init")
             .pop()
