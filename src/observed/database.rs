@@ -123,7 +123,13 @@ impl DatabaseView {
     /// How the Database stands.
     #[must_use]
     pub fn state(&self) -> DatabaseState {
-        let generation = self.metadata.generation;
+        // What provider-sql may only look at it does not bring to its spec: what it said last of an older one still
+        // counts. Else a tenant that is served would not be, for as long as it takes to see its new tier.
+        let generation = if self.is_observed_only() {
+            0
+        } else {
+            self.metadata.generation
+        };
         let ready =
             find(&self.status.conditions, "Ready").is_some_and(|condition| condition.holds(generation));
         match find(&self.status.conditions, "Synced") {
@@ -192,6 +198,12 @@ mod tests {
         database.metadata.generation = 2;
         database.status.conditions[1].observed_generation = 1;
         assert_eq!(database.state(), DatabaseState::Creating);
+        database.spec.management_policies = vec!["Observe".to_owned()];
+        assert_eq!(
+            database.state(),
+            DatabaseState::Available,
+            "there is nothing to do"
+        );
     }
 
     #[test]
