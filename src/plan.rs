@@ -22,6 +22,7 @@ mod results;
 mod route;
 mod secrets;
 mod source;
+pub mod stages;
 mod steps;
 mod template;
 pub mod waiting;
