@@ -555,6 +555,9 @@ fn fault(dice: &mut Dice, with_template: bool) -> Action {
         9 | 10 => Action::Gateway(dice.choose(&["accepts", "refuses", "silent"]).to_owned()),
         11 => Action::Quota(dice.below(2) == 0),
         12 => Action::BackupsFail(dice.below(2) == 0),
+        13 if dice.below(4) == 0 && !with_template => {
+            Action::Unknown("TemplateSnapshot".to_owned(), dice.below(2) == 0)
+        }
         13 => Action::Unknown("HTTPRoute".to_owned(), dice.below(3) == 0),
         14 => Action::Lag(
             dice.choose(&[

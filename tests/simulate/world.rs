@@ -315,6 +315,10 @@ impl Plane {
             let message = "cannot determine creation result - remove the crossplane.io/external-create-pending annotation if it is safe to proceed";
             self.database_is(key, ready, "False", "ReconcileError", message);
         } else if exists {
+            // It writes what it found of the database into the spec, whatever it may do to it.
+            self.store.edit(key, |value| {
+                value["spec"]["forProvider"]["tablespace"] = json!("pg_default")
+            });
             self.database_is(key, "True", "True", "ReconcileSuccess", "");
         } else if may("Create") {
             self.create_database(key, &object, &name);
