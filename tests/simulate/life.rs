@@ -18,6 +18,8 @@ use crate::{
 };
 
 const ATTEMPT: &str = "usage.crossplane.io/deletion-attempt-with-policy";
+/// The annotation of what is somebody else's.
+const THEIRS: &str = "theirs";
 const PAUSED: &str = "crossplane.io/paused";
 /// More than any way to rest takes: each round brings every object one step on.
 const ROUNDS_MAXIMUM: usize = 80;
@@ -82,6 +84,7 @@ impl Plane {
                 self.world.databases.remove(name);
                 self.ledger.tampered.insert(name.clone());
             }
+            Action::Occupy(key) => self.occupy(key),
             Action::Gateway(word) => {
                 self.world.gateway = match word.as_str() {
                     "refuses" => Gateway::Refuses,
@@ -111,6 +114,26 @@ impl Plane {
         }
     }
 
+    /// Somebody has an object of that name, and it is not for us to take.
+    fn occupy(&mut self, key: &Key) {
+        if self.store.get(key).is_some() {
+            return;
+        }
+        let Key {
+            kind,
+            namespace,
+            name,
+        } = key;
+        let mut object = json!({
+            "apiVersion": "v1", "kind": kind, "metadata": {"name": name, "annotations": {THEIRS: "true"}}, "spec": {},
+        });
+        if !namespace.is_empty() {
+            object["metadata"]["namespace"] = json!(namespace);
+        }
+        let now = self.now();
+        self.store.create(object, &now);
+    }
+
     fn user_applies(&mut self, kind: Kind, name: &str) {
         if self.store.get(&kind.key(name)).is_some() {
             return;
@@ -123,7 +146,7 @@ impl Plane {
         match kind {
             Kind::Client => {
                 object["spec"]["subdomain"] = json!(name);
-                object["spec"]["projectId"] = json!(name.len() * 7 + usize::from(name.as_bytes()[0]));
+                object["spec"]["projectId"] = json!(project(name));
             }
             Kind::Template => {
                 let (code, version) = name.rsplit_once('-').unwrap();
@@ -226,6 +249,9 @@ impl Plane {
         self.lagging.clear();
         self.interrupted = None;
         self.bring_secrets();
+        self.store
+            .objects
+            .retain(|_, object| object.annotation(THEIRS).is_none());
         for (name, database) in templates() {
             self.world.databases.entry(name).or_insert(database);
         }
@@ -337,6 +363,15 @@ impl Plane {
                 ));
             }
             let value = &self.store.get(&key).unwrap().value;
+            if !reason(value, "Synced").is_empty() {
+                let why = format!(
+                    "{} is not synced in the end: {:#}",
+                    key.shown(),
+                    value["status"]["conditions"]
+                );
+                self.broken.push(why);
+                continue;
+            }
             let wanted = if key.kind == "PLANAClient" {
                 "Running"
             } else {
@@ -400,6 +435,11 @@ const ESSENTIAL: [&str; 6] = [
     "erp-callback",
     "event-publish",
 ];
+
+/// The number of a tenant's project: another one for each name.
+fn project(name: &str) -> usize {
+    name.len() * 7 + usize::from(name.as_bytes()[0])
+}
 
 fn database_of(value: &Value) -> String {
     text(value, "/status/database/name").to_owned()
@@ -550,6 +590,15 @@ fn fault(dice: &mut Dice, with_template: bool) -> Action {
         5 => Action::DatabaseTrouble(Some(dice.choose(&TROUBLES).to_owned())),
         6 => Action::DatabaseTrouble(None),
         7 => Action::DatabaseKill,
+        8 if dice.below(2) == 0 => {
+            let webhook = format!("erp-callback-{name}-{}", project(&name));
+            Action::Occupy(match dice.below(4) {
+                0 => Key::new("HTTPRoute", "plana-odoo-18", &name),
+                1 => Key::new("CronJob", "backup", &format!("{name}-backup")),
+                2 => Key::new("Job", "crossplane-system", &webhook),
+                _ => Key::new("Database", "", &format!("{name}.{DOMAIN}")),
+            })
+        }
         8 => Action::Make(format!("{name}.{DOMAIN}"), "theirs".to_owned()),
         9 if dice.below(3) == 0 => Action::Drop(format!("{name}.{DOMAIN}")),
         9 | 10 => Action::Gateway(dice.choose(&["accepts", "refuses", "silent"]).to_owned()),

@@ -451,6 +451,9 @@ impl Plane {
                 Ok(()) => applied += 1,
                 Err(Refused::Invalid(message)) => {
                     self.note(|| format!("422 {message}"));
+                    if self.lagging.is_empty() {
+                        self.broken.push(format!("{name} is refused: {message}"));
+                    }
                     unsynced.push(name);
                 }
                 Err(Refused::Aborted(message)) => return Err(message),

@@ -18,6 +18,7 @@
 //! | `job STEP ENDING` | how the next Job of a step ends |
 //! | `database trouble TEXT` / `database well` / `database kill` | what keeps provider-sql, in its own words |
 //! | `make DATABASE MARKER` / `drop DATABASE` | somebody makes or drops a database |
+//! | `occupy KIND NAMESPACE NAME` | somebody makes an object that nobody controls; `-` for no namespace |
 //! | `gateway accepts` / `refuses` / `silent` | what the Gateway does with routes |
 //! | `quota full` / `quota free` | whether pods get room |
 //! | `backups fail` / `backups work` | whether the nightly Jobs succeed |
@@ -54,6 +55,7 @@ pub enum Action {
     DatabaseKill,
     Make(String, String),
     Drop(String),
+    Occupy(Key),
     Gateway(String),
     Quota(bool),
     BackupsFail(bool),
@@ -149,6 +151,8 @@ impl Action {
             ["database", "trouble", ..] => Self::DatabaseTrouble(Some(rest(2)?)),
             ["make", name, marker] => Self::Make(own(name), own(marker)),
             ["drop", name] => Self::Drop(own(name)),
+            ["occupy", kind, "-", name] => Self::Occupy(Key::new(kind, "", name)),
+            ["occupy", kind, namespace, name] => Self::Occupy(Key::new(kind, namespace, name)),
             ["gateway", word @ ("accepts" | "refuses" | "silent")] => Self::Gateway(own(word)),
             ["quota", word @ ("full" | "free")] => Self::Quota(*word == "full"),
             ["backups", word @ ("fail" | "work")] => Self::BackupsFail(*word == "fail"),
@@ -194,6 +198,14 @@ impl fmt::Display for Action {
             Self::DatabaseKill => write!(formatter, "database kill"),
             Self::Make(name, marker) => write!(formatter, "make {name} {marker}"),
             Self::Drop(name) => write!(formatter, "drop {name}"),
+            Self::Occupy(Key {
+                kind,
+                namespace,
+                name,
+            }) => {
+                let namespace = if namespace.is_empty() { "-" } else { namespace };
+                write!(formatter, "occupy {kind} {namespace} {name}")
+            }
             Self::Gateway(word) => write!(formatter, "gateway {word}"),
             Self::Quota(full) => write!(formatter, "quota {}", one_of(full, "full", "free")),
             Self::BackupsFail(fail) => write!(formatter, "backups {}", one_of(fail, "fail", "work")),
