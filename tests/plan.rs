@@ -209,6 +209,38 @@ fn a_status_that_only_the_old_file_has_is_that_of_both() {
 }
 
 #[test]
+fn a_paused_or_deleted_one_is_told_with_what_would_happen() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("xr.yaml");
+    let text = fs::read_to_string(root().join("examples/enterprise/10-running/xr.yaml")).unwrap();
+    let mut arguments = at("enterprise/10-running");
+    file.to_str().unwrap().clone_into(&mut arguments[1]);
+    arguments.extend(["-o", "json"].map(str::to_owned));
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    for (field, value, halt, code) in [
+        (
+            "annotations",
+            serde_json::json!({"crossplane.io/paused": "true"}),
+            "Paused",
+            4,
+        ),
+        ("deletionTimestamp", serde_json::json!(NOW), "Deleting", 3),
+    ] {
+        let mut object: Value = serde_yaml::from_str(&text).unwrap();
+        object["metadata"][field] = value;
+        fs::write(&file, serde_yaml::to_string(&object).unwrap()).unwrap();
+        let output = run(&arguments);
+        let told = document(&output);
+        assert_eq!(
+            (told["halt"].as_str(), output.status.code()),
+            (Some(halt), Some(code)),
+            "{told:#}"
+        );
+        assert_eq!(told["phase"], "Running", "{told:#}");
+    }
+}
+
+#[test]
 fn colours_are_for_terminals() {
     let arguments = PlanArguments {
         composite: root().join("examples/starter/xr.yaml"),

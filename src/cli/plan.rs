@@ -14,11 +14,10 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use self::report::{Answer, Report, Verdict};
+use self::report::{Answer, Halt, Report, Verdict};
 use super::render::{self, Read, RenderArguments, RenderError, simulate};
 use crate::function::{
-    self,
-    explain::{self, Explanation},
+    self, explain,
     proto::v1::{RunFunctionRequest, RunFunctionResponse},
 };
 
@@ -28,6 +27,9 @@ pub const SETTLED: u8 = 0;
 pub const WAITING: u8 = 3;
 /// Exit code: something will not pass unless somebody does something.
 pub const TROUBLE: u8 = 4;
+
+/// The annotation that keeps Crossplane from doing anything.
+const PAUSED: &str = "crossplane.io/paused";
 
 const LESSON: &str = "\
 Get the files from a cluster:
@@ -108,12 +110,14 @@ pub struct Printed {
 pub fn run(arguments: &PlanArguments, colour: bool) -> Result<Printed, RenderError> {
     let loading = loading(arguments, &arguments.composite);
     let now = render::time(&loading)?;
-    let read = render::read(&loading)?;
+    let mut read = render::read(&loading)?;
+    let halt = halt(&mut read.inputs.composite);
     let new = answer(&loading, &read, now)?;
     let mut report = Report::of(&read.inputs.composite, &new);
     if let Some(from) = &arguments.from {
         let loading = self::loading(arguments, from);
         let mut read_old = render::read(&loading)?;
+        self::halt(&mut read_old.inputs.composite);
         let mut read_new = read.clone();
         share_standing(&mut read_old.inputs.composite, &mut read_new.inputs.composite);
         let old = answer(&loading, &read_old, now)?;
@@ -121,6 +125,7 @@ pub fn run(arguments: &PlanArguments, colour: bool) -> Result<Printed, RenderErr
         report = Report::of(&read_new.inputs.composite, &new);
         report.change = Some(report::change(&old, &new));
     }
+    report.halt(halt);
     let exit_code = match report.verdict {
         Verdict::Settled => SETTLED,
         Verdict::Waiting => WAITING,
@@ -156,6 +161,17 @@ fn loading(arguments: &PlanArguments, composite: &std::path::Path) -> RenderArgu
     }
 }
 
+/// Takes off what keeps Crossplane from calling the function, so that it can be told what would happen without it.
+fn halt(composite: &mut Value) -> Option<Halt> {
+    let metadata = composite.get_mut("metadata")?.as_object_mut()?;
+    if metadata.remove("deletionTimestamp").is_some() {
+        return Some(Halt::Deleting);
+    }
+    let annotations = metadata.get_mut("annotations")?.as_object_mut()?;
+    let paused = annotations.remove(PAUSED)?;
+    (paused == "true").then_some(Halt::Paused)
+}
+
 /// Both are the same object, observed at the same time: what one file lacks of that, the other one has.
 fn share_standing(old: &mut Value, new: &mut Value) {
     for field in ["status", "metadata"] {
@@ -175,15 +191,11 @@ fn answer(arguments: &RenderArguments, read: &Read, now: Timestamp) -> Result<An
         last = Some((request, response.clone()));
         response
     })?;
-    let unplanned = || {
-        RenderError::Package(
-            "the function was not called, since the composite resource is paused or being deleted".to_owned(),
-        )
-    };
-    let (request, response) = last.ok_or_else(unplanned)?;
-    let explanation: Explanation = explain::explain(&request, now).map_err(|problems| {
+    // Whatever keeps Crossplane from calling was taken off before, so there is a last call.
+    let (request, response) = last.unwrap_or_default();
+    let explanation = explain::explain(&request, now).map_err(|problems| {
         let words: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        RenderError::Package(words.join("; "))
+        RenderError::Unexplained(words.join("; "))
     })?;
     Ok(Answer::new(&request, &response, explanation))
 }

@@ -130,6 +130,9 @@ pub enum RenderError {
         /// Field and line.
         fields: Vec<(String, usize)>,
     },
+    /// An answer cannot be explained.
+    #[error("cannot explain what the function answered: {0}")]
+    Unexplained(String),
     /// Something cannot be printed.
     #[error("cannot print {file}: {source}")]
     Print {
@@ -146,7 +149,7 @@ impl RenderError {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Input(_) | Self::Time { .. } => BAD_INPUT,
-            Self::Package(_) | Self::Pass { .. } | Self::Print { .. } => FAILED,
+            Self::Package(_) | Self::Pass { .. } | Self::Unexplained(_) | Self::Print { .. } => FAILED,
         }
     }
 }

@@ -47,6 +47,9 @@ pub struct Report {
     pub ready: bool,
     /// What it comes to.
     pub verdict: Verdict,
+    /// Why Crossplane does nothing of this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halt: Option<Halt>,
     /// The steps in the order of a life.
     pub steps: Vec<Step>,
     /// The conditions.
@@ -69,6 +72,15 @@ pub enum Verdict {
     Waiting,
     /// Somebody has to do something.
     Trouble,
+}
+
+/// Why Crossplane does nothing for a composite resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Halt {
+    /// It is paused.
+    Paused,
+    /// It is being deleted.
+    Deleting,
 }
 
 /// A step.
@@ -255,11 +267,24 @@ impl Report {
             phase: (*phase).to_owned(),
             ready: *ready,
             verdict,
+            halt: None,
             steps: step::steps(composite, answer),
             conditions,
             next_pass,
             asks_again_after_seconds: *ttl_seconds,
             change: None,
+        }
+    }
+}
+
+impl Report {
+    /// Nothing of this happens for as long as that lasts.
+    pub fn halt(&mut self, halt: Option<Halt>) {
+        self.halt = halt;
+        match halt {
+            Some(Halt::Paused) => self.verdict = Verdict::Trouble,
+            Some(Halt::Deleting) if self.verdict == Verdict::Settled => self.verdict = Verdict::Waiting,
+            Some(Halt::Deleting) | None => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! In: a [`Report`]. Out: text, in colours only where it is told to.
 
-use super::report::{Act, Change, ChangeOfSpec, Condition, Report, Step, StepState, Verdict};
+use super::report::{Act, Change, ChangeOfSpec, Condition, Halt, Report, Step, StepState, Verdict};
 
 /// More fields of one object are counted.
 const FIELDS_SHOWN: usize = 6;
@@ -54,6 +54,7 @@ pub fn text(report: &Report, colour: bool) -> String {
         phase,
         ready,
         verdict,
+        halt,
         steps,
         conditions,
         next_pass,
@@ -75,6 +76,13 @@ pub fn text(report: &Report, colour: bool) -> String {
     };
     let words = page.paint(colour, words);
     page.line(&format!("{kind} {name} is {phase}: {usable}; {words}."));
+    match halt {
+        Some(Halt::Paused) => page.line(
+            "It is paused, so nothing of this happens until its annotation crossplane.io/paused is removed.",
+        ),
+        Some(Halt::Deleting) => page.line("It is being deleted, so nothing of this happens any more."),
+        None => {}
+    }
     page.line("");
     page.line("Steps");
     for step in steps {
