@@ -451,7 +451,8 @@ impl Plane {
                 Ok(()) => applied += 1,
                 Err(Refused::Invalid(message)) => {
                     self.note(|| format!("422 {message}"));
-                    if self.lagging.is_empty() {
+                    // What was left by one that is gone is collected, and then there is room.
+                    if self.lagging.is_empty() && !self.is_garbage(&key) {
                         self.broken.push(format!("{name} is refused: {message}"));
                     }
                     unsynced.push(name);
@@ -461,6 +462,13 @@ impl Plane {
         }
         self.interrupted = None;
         Ok(unsynced)
+    }
+
+    /// Whether the owner of an object is gone.
+    fn is_garbage(&self, key: &Key) -> bool {
+        let controller = self.store.get(key).and_then(|object| object.controller());
+        let mut all = self.store.objects.values();
+        controller.is_some_and(|uid| !all.any(|object| object.uid() == uid))
     }
 
     fn collect(&mut self, name: &str, object: &Object, time: &str) -> Result<(), String> {

@@ -317,7 +317,7 @@ impl Plane {
         } else if exists {
             // It writes what it found of the database into the spec, whatever it may do to it.
             self.store.edit(key, |value| {
-                value["spec"]["forProvider"]["tablespace"] = json!("pg_default")
+                value["spec"]["forProvider"]["tablespace"] = json!("pg_default");
             });
             self.database_is(key, "True", "True", "ReconcileSuccess", "");
         } else if may("Create") {
