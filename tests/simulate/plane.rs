@@ -51,6 +51,8 @@ pub struct Plane {
     pub unknown: BTreeSet<String>,
     /// Kinds whose cache stands still, for so many passes.
     pub lagging: BTreeMap<String, u32>,
+    /// Whether a cache stood still in the pass that is or was the last one.
+    is_stale: bool,
     /// The next pass ends after so many objects are applied.
     pub interrupted: Option<usize>,
     pub dice: Dice,
@@ -100,6 +102,7 @@ impl Plane {
             broken: Vec::new(),
             unknown: BTreeSet::new(),
             lagging: BTreeMap::new(),
+            is_stale: false,
             interrupted: None,
             dice: Dice::of(seed),
             log: None,
@@ -256,6 +259,7 @@ impl Plane {
     fn refresh(&mut self) {
         let old = std::mem::take(&mut self.cache);
         self.cache.clone_from(&self.store.objects);
+        self.is_stale = !self.lagging.is_empty();
         if self.lagging.is_empty() {
             return;
         }
@@ -452,7 +456,7 @@ impl Plane {
                 Err(Refused::Invalid(message)) => {
                     self.note(|| format!("422 {message}"));
                     // What was left by one that is gone is collected, and then there is room.
-                    if self.lagging.is_empty() && !self.is_garbage(&key) {
+                    if !self.is_stale && !self.is_garbage(&key) {
                         self.broken.push(format!("{name} is refused: {message}"));
                     }
                     unsynced.push(name);
@@ -555,7 +559,7 @@ impl Plane {
             }
             Applied::Changed => self.note(|| format!("~ {}", shown(name, key))),
             // What a cache that stands still does not show, nobody can see.
-            Applied::Adopted if self.lagging.is_empty() => {
+            Applied::Adopted if !self.is_stale => {
                 self.broken.push(format!("{} is adopted", key.shown()));
             }
             Applied::Adopted | Applied::Unchanged => {}

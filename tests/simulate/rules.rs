@@ -125,12 +125,15 @@ fn is_there(evidence: Evidence, pass: &Pass<'_>) -> bool {
         }),
         Evidence::DatabaseAvailable => database.is_some_and(|database| {
             let generation = &database.value["metadata"]["generation"];
+            // What it may only look at, provider-sql does not bring to a newer spec.
+            let only_looks = database.value["spec"]["managementPolicies"] == json!(["Observe"]);
             let conditions = database
                 .value
                 .pointer("/status/conditions")
                 .and_then(Value::as_array);
             let holds = conditions.into_iter().flatten().filter(|condition| {
-                condition["status"] == "True" && condition["observedGeneration"] == *generation
+                condition["status"] == "True"
+                    && (only_looks || condition["observedGeneration"] == *generation)
             });
             holds.count() == 2
         }),
