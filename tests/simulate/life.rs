@@ -317,7 +317,8 @@ impl Plane {
                 }
                 _ => {}
             }
-            if reason("RouteReady") == "SmokeRefused" {
+            // One way out at a time: what is adopted is not restored as well.
+            if reason("RouteReady") == "SmokeRefused" && !reason("DatabaseReady").starts_with("Init") {
                 let marker = Some(text(&value, "/status/databaseMarker").to_owned());
                 self.world.databases.insert(
                     database_of(&value),
