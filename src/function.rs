@@ -4,6 +4,7 @@
 //! Only this module and those below it know protobuf. A call that cannot go on is answered with one fatal result that
 //! names every problem; it changes nothing in the cluster, whereas a smaller desired state would delete.
 
+pub mod explain;
 pub mod proto;
 mod read;
 pub mod server;

@@ -15,7 +15,6 @@ use crate::cluster::{
 /// While anything is under way, the room among it.
 const UNDER_WAY_SECONDS: i64 = 5;
 const POLLED_SECONDS: i64 = 60;
-const WATCHED_SECONDS: i64 = 600;
 
 /// A tenant that was just created, in a cluster that has all it needs.
 fn created() -> Cluster {
