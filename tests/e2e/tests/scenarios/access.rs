@@ -153,8 +153,7 @@ pub fn misbehave(system: &str, status: u16, times: u32, tenant: &Tenant) {
 
 /// What a command of the cluster prints.
 pub fn look(action: &str, arguments: &[&str]) -> String {
-    match answer(&run(action, arguments, "")) {
-        Ok(printed) => printed,
-        Err(problem) => panic!("{action} {}: {problem}", arguments.join(" ")),
-    }
+    let printed = answer(&run(action, arguments, ""));
+    assert!(printed.is_ok(), "{action} {}: {printed:?}", arguments.join(" "));
+    printed.unwrap_or_default()
 }

@@ -101,10 +101,9 @@ pub fn psql_in(database: &str, statements: &str) -> String {
     ];
     let mut arguments = flags.to_vec();
     arguments.extend(["--dbname", database]);
-    match answer(&run("psql", &arguments, statements)) {
-        Ok(answer) => answer,
-        Err(problem) => panic!("psql: {problem}\n{statements}"),
-    }
+    let answer = answer(&run("psql", &arguments, statements));
+    assert!(answer.is_ok(), "{statements}: {answer:?}");
+    answer.unwrap_or_default()
 }
 
 /// The same, in the database `postgres`.

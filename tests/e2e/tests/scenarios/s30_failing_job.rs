@@ -58,7 +58,7 @@ fn s31_a_taken_database_name_is_refused_and_not_touched() {
         let before = oid();
         hazel.apply();
         let [_, _, message] = hazel.wait_reason("DatabaseReady", &["InitRefused"]);
-        assert!(message.contains("DatabaseNotEmpty"), "{message}");
+        assert!(message.contains("DatabaseUnmarked"), "{message}");
         assert_eq!(oid(), before, "it is the one that it was");
         assert_eq!(psql_in(&name, "SELECT entry FROM books"), "somebody else's");
         psql(&format!("ALTER DATABASE \"{name}\" RENAME TO \"hazel-before\""));

@@ -1,6 +1,6 @@
 //! What dies while it works: the function, Crossplane, provider-sql.
 
-use std::thread;
+use std::{process::Command, thread};
 
 use super::{
     access::events,
@@ -26,6 +26,13 @@ fn kill(selector: &str) {
     ];
     let killed = kubectl(&arguments).expect("pods can be deleted");
     assert!(killed.contains("deleted"), "there are pods: {killed}");
+}
+
+/// By SIGKILL, since a provider that is told to end writes down that it did not create. Its process is one of the machine.
+fn kill_the_provider() {
+    let provider = "^/usr/local/bin/crossplane-sql-provider";
+    let killed = Command::new("pkill").args(["-KILL", "-f", provider]).status();
+    assert!(killed.is_ok_and(|status| status.success()), "there is a provider");
 }
 
 fn kill_crossplane() {
@@ -104,7 +111,7 @@ fn s52_the_provider_is_killed_while_it_creates() {
             let waits = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%' AND wait_event_type = 'Lock'";
             (psql(waits) == "1").then_some(())
         });
-        kill("pkg.crossplane.io/provider=crossplane-contrib-provider-sql");
+        kill_the_provider();
         holder.join().expect("it slept to its end");
         let [_, reason, message] = walnut.wait_reason(
             "DatabaseReady",

@@ -1,4 +1,4 @@
-//! The template databases that the scenarios' tenants are cloned from: real ones, by TemplateSnapshots.
+//! The template databases that the scenarios' tenants are cloned from: real ones, by `TemplateSnapshot`.
 
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ impl Template {
         Self { code }
     }
 
-    /// The name of its TemplateSnapshot.
+    /// The name of its `TemplateSnapshot`.
     pub fn name(self) -> String {
         format!("{}-19", self.code)
     }
@@ -34,7 +34,7 @@ impl Template {
         format!("{}-template-19.planapulse.app", self.code)
     }
 
-    /// The TemplateSnapshot.
+    /// The `TemplateSnapshot`.
     pub fn object(self) -> Option<Value> {
         object(&["templatesnapshot", &self.name()])
     }
