@@ -95,6 +95,7 @@ impl Plane {
             Action::Quota(is_full) => self.world.quota_is_full = *is_full,
             Action::BackupsFail(fail) => self.world.backups_fail = *fail,
             Action::Unknown(kind, true) => {
+                self.ledger.were_routes_unknown |= kind == "HTTPRoute";
                 self.unknown.insert(kind.clone());
             }
             Action::Unknown(kind, false) => {

@@ -49,6 +49,8 @@ pub struct Ledger {
     pub seen: BTreeSet<(String, String, String)>,
     /// Databases that somebody has dropped by hand.
     pub tampered: BTreeSet<String>,
+    /// The cluster once did not know routes: a real one has lost them then, and here they come back.
+    pub were_routes_unknown: bool,
     /// Phases that were left for others, with the kind.
     pub transitions: BTreeSet<(String, String, String)>,
 }
@@ -295,11 +297,10 @@ fn may_go(pass: &Pass<'_>, name: &str, object: &Object) -> Result<(), String> {
 /// A copy of a Secret may go once nothing that may still run names it.
 fn is_unused(pass: &Pass<'_>, secret: &Object) -> Result<(), String> {
     let wanted = json!(secret.value["metadata"]["name"]).to_string();
+    let namespace = &secret.value["metadata"]["namespace"];
     let names = |resource: &Resource| {
-        let bytes = resource.resource.as_deref().unwrap_or_default();
-        wire::to_json(bytes).unwrap()["spec"]
-            .to_string()
-            .contains(&wanted)
+        let object = wire::to_json(resource.resource.as_deref().unwrap_or_default()).unwrap();
+        object["metadata"]["namespace"] == *namespace && object["spec"].to_string().contains(&wanted)
     };
     let others = pass
         .desired
@@ -336,7 +337,7 @@ pub fn acts(job: &Object, world: &World, store: &Store, ledger: &Ledger) -> Vec<
     let Some(database) = argument(job, "database").filter(|_| ENDINGS.contains(&command)) else {
         return Vec::new();
     };
-    let mut broken: Vec<_> = serves(database, store)
+    let mut broken: Vec<_> = serves(database, store, ledger)
         .then(|| format!("{command} while a route leads to the workers of {database}"))
         .into_iter()
         .collect();
@@ -362,7 +363,7 @@ pub fn dropped(database: &str, world: &World, store: &Store, ledger: &Ledger) ->
     check(is_verified, "no last backup of it is verified");
     check(!world.files.contains(database), "its files are there");
     check(world.released.contains(database), "it was not released");
-    check(!serves(database, store), "a route leads to its workers");
+    check(!serves(database, store, ledger), "a route leads to its workers");
     broken
 }
 
@@ -380,7 +381,10 @@ pub fn guard_goes(key: &Key, store: &Store, world: &World, ledger: &Ledger) -> O
 }
 
 /// Whether a route leads to the workers of a database.
-fn serves(database: &str, store: &Store) -> bool {
+fn serves(database: &str, store: &Store, ledger: &Ledger) -> bool {
+    if ledger.were_routes_unknown {
+        return false;
+    }
     let mut routes = store.of_kind("HTTPRoute");
     routes.any(|(_, route)| {
         text(&route.value, "/spec/hostnames/0") == database
