@@ -1,7 +1,8 @@
 //! What a call costs: processor time, latency and memory, against the transport alone and the official Rust SDK.
 //!
 //! `cargo bench --bench calls`; `-- 5` makes five rounds instead of fifteen, and `-- 0` only compares the answers. In:
-//! nothing. Out: tables on standard output. No limit is checked, since no two machines agree: read the ratios.
+//! nothing; with `FUNCTION_GO=PATH` also a function on the official Go SDK (`go build -C benches/calls/go -o PATH .`). Out:
+//! tables on standard output. No limit is checked, since no two machines agree: read the ratios.
 //!
 //! In each round every contender is started anew, in random order, answers its first call, is warmed up and then
 //! called with one and with 32 calls in flight. Servers are pinned to the first core and this program, which is also the
@@ -102,6 +103,7 @@ fn main() {
                 .unwrap();
         }
         ["sdk", address] => runtime().block_on(sdk::serve(address)).unwrap(),
+        ["alone", moment, calls] => alone(Moment::named(moment).unwrap(), calls.parse().unwrap()),
         words => measure(words.iter().find_map(|word| word.parse().ok()).unwrap_or(ROUNDS)),
     }
 }
@@ -109,6 +111,16 @@ fn main() {
 /// One thread for everybody: a function has one connection, and more threads only cost wake-ups.
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Calls in this process and nothing else, for profilers: `calls alone telling 100` under `valgrind --tool=callgrind`
+/// counts the same instructions on every machine, however busy.
+fn alone(moment: Moment, calls: usize) {
+    let bytes = Bytes::from(moment::request(moment).encode_to_vec());
+    for _ in 0..calls {
+        let request = v1::RunFunctionRequest::decode(bytes.clone()).unwrap();
+        black_box(function::run(&request, Timestamp::UNIX_EPOCH).0.encode_to_vec());
+    }
 }
 
 fn measure(rounds: usize) {
@@ -121,6 +133,9 @@ fn measure(rounds: usize) {
         },
         server::binary().display(),
     );
+    if let Ok(size) = fs::metadata(server::binary()) {
+        println!("size of the function: {} bytes", size.len());
+    }
     let folder = env::temp_dir().join(format!("function-odoo-bench-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let authority = Authority::new();
@@ -170,7 +185,7 @@ fn measure_moment(rounds: usize, setting: &Setting<'_>) {
     let mut random = Random(u64::from(std::process::id()));
     let (mut of_servers, mut of_steps) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let mut order = Contender::ALL;
+        let mut order = Contender::all();
         random.shuffle(&mut order);
         let mut figures = Servers::new();
         for contender in order {

@@ -4,12 +4,15 @@
 //! keeps a command from starting is one line on standard error and exit code 2.
 
 pub mod composition;
+pub mod diagram;
+pub mod plan;
 pub mod render;
 mod serve;
 
 use std::{
+    env,
     fmt::Display,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
 };
 
@@ -29,7 +32,7 @@ How it is used:
 
 Try it without a cluster:
   function-odoo render xr.yaml
-  prints what a composite resource becomes. The real preview prints the same from a running function:
+  prints what a composite resource becomes, and function-odoo plan xr.yaml says in words where it is. The real preview prints the same from a running function:
   function-odoo --insecure --metrics-address= &
   crossplane composition render xr.yaml composition.yaml functions.yaml
   where functions.yaml carries the annotation render.crossplane.io/runtime: Development
@@ -60,6 +63,10 @@ enum Command {
     Render(render::RenderArguments),
     /// Print a Composition with a Platform as its input, once that was checked
     Composition(composition::CompositionArguments),
+    /// Say where a tenant or a template is, what it waits for, and what a change would do
+    Plan(plan::PlanArguments),
+    /// Draw the course of a life as Mermaid
+    Diagram(diagram::DiagramArguments),
 }
 
 /// Runs the command that the process was started with.
@@ -84,6 +91,14 @@ pub fn run() -> ExitCode {
             command: Some(Command::Composition(arguments)),
             serve: _,
         }) => return print(composition::run(&arguments), |_| render::BAD_INPUT),
+        Ok(CommandLine {
+            command: Some(Command::Plan(arguments)),
+            serve: _,
+        }) => return explain_plan(&arguments),
+        Ok(CommandLine {
+            command: Some(Command::Diagram(arguments)),
+            serve: _,
+        }) => return show(&diagram::run(arguments)),
     };
     outcome.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));
@@ -94,16 +109,34 @@ pub fn run() -> ExitCode {
 /// Prints what a command has made, or every problem on a line of its own.
 fn print<E: Display>(made: Result<String, E>, exit_code: impl FnOnce(&E) -> u8) -> ExitCode {
     match made {
-        Ok(text) => {
-            // Fails only when nobody reads.
-            let _ = io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
-        }
+        Ok(text) => show(&text),
         Err(error) => {
             eprintln!("{error}");
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// Prints a plan; its exit code says whether somebody has to do something.
+fn explain_plan(arguments: &plan::PlanArguments) -> ExitCode {
+    // https://no-color.org: any value but an empty one switches colours off.
+    let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    match plan::run(arguments, io::stdout().is_terminal() && !unwanted) {
+        Ok(printed) => {
+            show(&printed.text);
+            ExitCode::from(printed.exit_code)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn show(text: &str) -> ExitCode {
+    // Fails only when nobody reads.
+    let _ = io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
 }
 
 /// Help and version are answers; anything else is a complaint on one line.

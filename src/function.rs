@@ -4,6 +4,7 @@
 //! Only this module and those below it know protobuf. A call that cannot go on is answered with one fatal result that
 //! names every problem; it changes nothing in the cluster, whereas a smaller desired state would delete.
 
+pub mod explain;
 pub mod proto;
 mod read;
 pub mod server;
@@ -23,7 +24,9 @@ use crate::{
         check::{self, Problem},
         plana_client, template_snapshot,
     },
-    compose, plan, status,
+    compose,
+    observed::object::Metadata,
+    plan, status,
     tenant::resolve,
 };
 
@@ -44,8 +47,14 @@ const REFUSED: &str = "Refused";
 /// Answers one call. Pure: the same request and time always give the same bytes.
 #[must_use]
 pub fn run(request: &RunFunctionRequest, now: Timestamp) -> (RunFunctionResponse, Summary) {
-    let head = read::head_for_log(request);
-    let (response, phase) = answer(request, now).unwrap_or_else(|problems| {
+    let (head, answered) = match read::head(request) {
+        Ok((kind, head)) => {
+            let answered = answer(request, kind, &head.metadata, now);
+            (head, answered)
+        }
+        Err(problems) => (read::head_for_log(request), Err(problems)),
+    };
+    let (response, phase) = answered.unwrap_or_else(|problems| {
         let conditions = read::conditions_for_refusal(request);
         (write::refuse(request, &problems, &conditions), REFUSED)
     });
@@ -61,21 +70,21 @@ pub fn run(request: &RunFunctionRequest, now: Timestamp) -> (RunFunctionResponse
 
 type Answered = Result<(RunFunctionResponse, &'static str), Vec<Problem>>;
 
-fn answer(request: &RunFunctionRequest, now: Timestamp) -> Answered {
-    match read::kind(request)? {
-        Kind::PlanaClient => answer_client(request, now),
-        Kind::TemplateSnapshot => answer_snapshot(request, now),
+fn answer(request: &RunFunctionRequest, kind: Kind, metadata: &Metadata, now: Timestamp) -> Answered {
+    match kind {
+        Kind::PlanaClient => answer_client(request, metadata, now),
+        Kind::TemplateSnapshot => answer_snapshot(request, metadata, now),
     }
 }
 
-fn answer_client(request: &RunFunctionRequest, now: Timestamp) -> Answered {
+fn answer_client(request: &RunFunctionRequest, metadata: &Metadata, now: Timestamp) -> Answered {
     let Request {
         identity,
         spec,
         platform,
         observed,
         now,
-    } = read::read(request, now, check::plana_client_problems)?;
+    } = read::read(request, metadata, now, check::plana_client_problems)?;
     let tenant = resolve::resolve(&identity, &spec, &platform, &read::living(&observed))?;
     let plan = plan::plan(&tenant, &observed, now);
     let answer = Answer {
@@ -92,14 +101,14 @@ fn answer_client(request: &RunFunctionRequest, now: Timestamp) -> Answered {
     Ok((response, plan.phase.as_str()))
 }
 
-fn answer_snapshot(request: &RunFunctionRequest, now: Timestamp) -> Answered {
+fn answer_snapshot(request: &RunFunctionRequest, metadata: &Metadata, now: Timestamp) -> Answered {
     let Request {
         identity,
         spec,
         platform,
         observed,
         now: _, // a template has no schedule
-    } = read::read(request, now, check::template_snapshot_problems)?;
+    } = read::read(request, metadata, now, check::template_snapshot_problems)?;
     let template = resolve::resolve_template(&identity, &spec, &platform)?;
     let plan = plan::plan_template(&template, &observed);
     let before = (observed.status.phase.as_deref(), &observed.conditions);

@@ -25,6 +25,7 @@ mod results;
 mod route;
 mod secrets;
 mod source;
+pub mod stages;
 mod steps;
 mod teardown;
 mod template;

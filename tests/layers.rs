@@ -368,7 +368,7 @@ fn operators_can_look_up_every_reason() {
 #[test]
 fn every_reason_is_seen_in_a_test() {
     let mut text = String::new();
-    for folder in ["tests/golden", "tests/tenant"] {
+    for folder in ["tests/golden", "tests/tenant", "tests/simulate"] {
         text_of(&Path::new(ROOT).join(folder), &mut text);
     }
     let job = Regex::new(

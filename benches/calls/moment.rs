@@ -1,14 +1,17 @@
-//! The calls that are measured: two moments of a tenant's life, as Crossplane would ask about them.
+//! The calls that are measured: moments of a tenant's life, as Crossplane would ask about them.
 //!
 //! In: `examples/starter/xr.yaml`, played to the moment in the tests' small cluster. Out: a request whose observed
 //! objects are all composed again. An API server adds to every object what nobody asked for: defaults, owners of fields,
 //! counters. The cluster of the tests leaves that out and this module puts it in, because much of a real request is
 //! just that.
 
-use function_odoo::function::proto::v1::RunFunctionRequest;
+use function_odoo::{
+    function::proto::v1::{Resources, RunFunctionRequest},
+    observed::HEAVY_JOBS_QUESTION,
+};
 use serde_json::{Map, Value, json};
 
-use super::cluster::{Cluster, NOW, example, platform_secrets};
+use super::cluster::{Cluster, NOW, example, platform_secrets, resource};
 
 /// Jobs in a namespace of their own need copies of the Secrets that they use.
 const JOBS_NAMESPACE: &str = "odoo-jobs";
@@ -20,22 +23,40 @@ pub enum Moment {
     Telling,
     /// Everything is done: what nearly all calls are about.
     Settled,
+    /// As [`Telling`](Self::Telling), and functions before us in the pipeline have composed 88 objects.
+    Crowded,
+    /// As [`Telling`](Self::Telling), and 275 Jobs of others are the answer to a question.
+    Answered,
 }
 
+/// With our own twelve, a hundred.
+const OBJECTS_OF_OTHERS: usize = 88;
+/// About a megabyte.
+const ANSWERED_JOBS: usize = 275;
+
 impl Moment {
-    pub const ALL: [Self; 2] = [Self::Telling, Self::Settled];
+    pub const ALL: [Self; 4] = [Self::Telling, Self::Settled, Self::Crowded, Self::Answered];
 
     pub fn title(self) -> &'static str {
         match self {
-            Self::Telling => "the last Jobs run",
+            Self::Telling => "S: the last Jobs run",
             Self::Settled => "settled",
+            Self::Crowded => "M: the last Jobs run, beside 88 objects of other functions",
+            Self::Answered => "L: the last Jobs run, and 275 Jobs of others are required",
         }
+    }
+
+    /// The moment with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|moment| format!("{moment:?}").eq_ignore_ascii_case(name))
     }
 
     /// Objects that are observed, and composed.
     pub fn objects(self) -> usize {
         match self {
-            Self::Telling => 12,
+            Self::Telling | Self::Crowded | Self::Answered => 12,
             Self::Settled => 8,
         }
     }
@@ -74,7 +95,33 @@ pub fn request(moment: Moment) -> RunFunctionRequest {
     let response = cluster.call();
     let mut request = cluster.request();
     cluster.fulfil(&mut request, &response);
+    enlarge(moment, &mut request, &cluster);
     request
+}
+
+/// Adds what the larger requests have besides.
+fn enlarge(moment: Moment, request: &mut RunFunctionRequest, cluster: &Cluster) {
+    let mut objects = cluster.composed.values();
+    let Some(job) = objects.find(|object| object["kind"] == "Job") else {
+        return;
+    };
+    match moment {
+        Moment::Telling | Moment::Settled => {}
+        Moment::Crowded => {
+            let observed = request.observed.get_or_insert_default();
+            for index in 0..OBJECTS_OF_OTHERS {
+                observed
+                    .resources
+                    .insert(format!("of-others-{index}"), resource(job));
+            }
+        }
+        Moment::Answered => {
+            let items = vec![resource(job); ANSWERED_JOBS];
+            request
+                .required_resources
+                .insert(HEAVY_JOBS_QUESTION.to_owned(), Resources { items });
+        }
+    }
 }
 
 /// Adds what an API server and the controllers would have added by now.

@@ -61,7 +61,7 @@ pub fn servers(rounds: &[Round<(Contender, Figure)>]) {
     let titles: Vec<_> = Figure::COLUMNS.iter().map(|(_, title, _)| *title).collect();
     println!("| over gRPC | {} |", titles.join(" | "));
     println!("|---{}|", "|---".repeat(titles.len()));
-    for contender in Contender::ALL {
+    for contender in Contender::all() {
         let cells = Figure::COLUMNS.map(|(figure, _, digits)| {
             let key = (contender, figure);
             let value = median(rounds.iter().filter_map(|round| round.get(&key).copied()));

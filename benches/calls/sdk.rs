@@ -17,8 +17,8 @@ use function_odoo::{
     function::NOW_CONTEXT_KEY,
     names::ResourceName,
     observed::{
-        Condition, JobView, LEASE_QUESTION, Observed, PODS_QUESTION, Required, SecretView,
-        job::JobViewStatus, object::Metadata,
+        Condition, HEAVY_JOBS_QUESTION, JobView, LEASE_QUESTION, Observed, PODS_QUESTION, Required,
+        SecretView, job::JobViewStatus, object::Metadata,
     },
     plan::{self, Plan},
     status::{self, Event},
@@ -183,12 +183,7 @@ fn observed(request: &RunFunctionRequest) -> Result<Observed, Failure> {
                 observed.answers.insert(major, resource::get(resource)?);
             }
             Some(ResourceName::Job(step, hash)) => {
-                let Job { metadata, status } = resource::get(resource)?;
-                let view = JobView {
-                    metadata,
-                    spec: None,
-                    status,
-                };
+                let view = job(resource::get(resource)?);
                 observed.jobs.insert((step, hash), view);
             }
             Some(ResourceName::Secret(purpose, namespace)) => {
@@ -198,6 +193,15 @@ fn observed(request: &RunFunctionRequest) -> Result<Observed, Failure> {
         }
     }
     Ok(observed)
+}
+
+fn job(Job { metadata, status }: Job) -> JobView {
+    let spec = None;
+    JobView {
+        metadata,
+        spec,
+        status,
+    }
 }
 
 fn secret(secret: Secret) -> SecretView {
@@ -215,6 +219,15 @@ fn required(request: &RunFunctionRequest) -> Result<Required, Failure> {
         if question.starts_with(PODS_QUESTION) {
             let pods: Result<_, _> = items.into_iter().map(serde_json::from_value).collect();
             required.pods.insert(question.clone(), pods?);
+            continue;
+        }
+        if question == HEAVY_JOBS_QUESTION {
+            let jobs = items
+                .into_iter()
+                .map(|item| serde_json::from_value(item).map(job));
+            required
+                .jobs
+                .insert(question.clone(), jobs.collect::<Result<_, _>>()?);
             continue;
         }
         let item = items.into_iter().next();

@@ -2,7 +2,7 @@
 //!
 //! In: which one, and how it is secured. Out: its address, the processor time of all its threads, its memory. The function
 //! is the real binary, with its log lines read through a pipe as a container runtime does; the others are this program
-//! again, with a hidden first argument. Every one is pinned to the first core when there is a `taskset` program.
+//! again, with a hidden first argument, and the one on the Go SDK, which Cargo cannot build, when it is given. Every one is pinned to the first core when there is a `taskset` program.
 
 use std::{
     env, fs,
@@ -19,6 +19,8 @@ pub const SERVER_CORE: &str = "0";
 pub const CLIENT_CORE: &str = "1";
 /// Another binary to measure in place of the one that was built along, such as the one of a release.
 const BINARY_VARIABLE: &str = "FUNCTION_ODOO";
+/// The program of `benches/calls/go`; without it that one is not measured.
+const GO_VARIABLE: &str = "FUNCTION_GO";
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +30,7 @@ pub enum Contender {
     FunctionWithoutLog,
     FunctionWithTls,
     Sdk,
+    GoSdk,
 }
 
 /// A running server.
@@ -37,13 +40,18 @@ pub struct Server {
 }
 
 impl Contender {
-    pub const ALL: [Self; 5] = [
-        Self::Floor,
-        Self::Function,
-        Self::FunctionWithoutLog,
-        Self::FunctionWithTls,
-        Self::Sdk,
-    ];
+    /// Everybody who is there.
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![
+            Self::Floor,
+            Self::Function,
+            Self::FunctionWithoutLog,
+            Self::FunctionWithTls,
+            Self::Sdk,
+        ];
+        all.extend(env::var_os(GO_VARIABLE).map(|_| Self::GoSdk));
+        all
+    }
 
     pub fn title(self) -> &'static str {
         match self {
@@ -52,6 +60,7 @@ impl Contender {
             Self::FunctionWithoutLog => "function-odoo, RUST_LOG=off",
             Self::FunctionWithTls => "function-odoo, mutual TLS",
             Self::Sdk => "same function on function-sdk-rust",
+            Self::GoSdk => "same objects on function-sdk-go",
         }
     }
 }
@@ -65,6 +74,10 @@ impl Server {
         let (program, arguments) = match contender {
             Contender::Floor => (this, vec!["floor", &text, answer.to_str().unwrap_or_default()]),
             Contender::Sdk => (this, vec!["sdk", &text]),
+            Contender::GoSdk => (
+                PathBuf::from(env::var_os(GO_VARIABLE).unwrap_or_default()),
+                vec!["--address", &text],
+            ),
             Contender::Function | Contender::FunctionWithoutLog => (
                 binary(),
                 vec!["--insecure", "--metrics-address=", "--address", &text],

@@ -25,8 +25,9 @@ use thiserror::Error;
 use crate::function;
 use document::Segment;
 pub use files::Problem;
+pub use inputs::Read;
 use output::Format;
-use simulate::{Call, SimulateError};
+use simulate::{Call, Rendered, SimulateError};
 
 /// Exit code: the pass failed, as the real preview says it.
 pub const FAILED: u8 = 1;
@@ -129,6 +130,9 @@ pub enum RenderError {
         /// Field and line.
         fields: Vec<(String, usize)>,
     },
+    /// An answer cannot be explained.
+    #[error("cannot explain what the function answered: {0}")]
+    Unexplained(String),
     /// Something cannot be printed.
     #[error("cannot print {file}: {source}")]
     Print {
@@ -145,7 +149,7 @@ impl RenderError {
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Input(_) | Self::Time { .. } => BAD_INPUT,
-            Self::Package(_) | Self::Pass { .. } | Self::Print { .. } => FAILED,
+            Self::Package(_) | Self::Pass { .. } | Self::Unexplained(_) | Self::Print { .. } => FAILED,
         }
     }
 }
@@ -166,19 +170,43 @@ fn places(fields: &[(String, usize)]) -> String {
 
 /// Runs the function over the files and returns what is to be printed.
 pub fn run(arguments: &RenderArguments) -> Result<String, RenderError> {
-    // What is wrong with the file is told when it is read for good.
-    let composite = files::read_one(&arguments.composite, &mut Vec::new());
-    let kind = composite.map(|document| simulate::kind(&document.value).to_owned());
-    let pipeline = Pipeline::shipped(&kind.unwrap_or_default())?;
-    let now = match &arguments.now {
+    let pipeline = pipeline(arguments)?;
+    let now = time(arguments)?;
+    render(arguments, &pipeline, &mut |request| {
+        function::run(&request, now).0
+    })
+}
+
+/// The time that the arguments take for now.
+pub fn time(arguments: &RenderArguments) -> Result<Timestamp, RenderError> {
+    match &arguments.now {
         Some(text) => text.parse().map_err(|source| RenderError::Time {
             text: text.clone(),
             source,
-        })?,
-        None => Timestamp::now(),
-    };
-    render(arguments, &pipeline, &mut |request| {
-        function::run(&request, now).0
+        }),
+        None => Ok(Timestamp::now()),
+    }
+}
+
+/// What this program's own package has for the kind of the composite resource.
+fn pipeline(arguments: &RenderArguments) -> Result<Pipeline, RenderError> {
+    // What is wrong with the file is told when it is read for good.
+    let composite = files::read_one(&arguments.composite, &mut Vec::new());
+    let kind = composite.map(|document| simulate::kind(&document.value).to_owned());
+    Pipeline::shipped(&kind.unwrap_or_default())
+}
+
+/// Reads all files for a pass of this program's own function.
+pub fn read(arguments: &RenderArguments) -> Result<Read, RenderError> {
+    inputs::read(arguments, &pipeline(arguments)?).map_err(RenderError::Input)
+}
+
+/// Runs any function over what was read.
+pub fn pass(arguments: &RenderArguments, read: &Read, call: &mut Call<'_>) -> Result<Rendered, RenderError> {
+    simulate::simulate(&read.inputs, call).map_err(|source| RenderError::Pass {
+        file: arguments.composite.display().to_string(),
+        fields: fields_in(&source.to_string(), &read.document),
+        source: Box::new(source),
     })
 }
 
@@ -189,18 +217,13 @@ pub fn render(
     call: &mut Call<'_>,
 ) -> Result<String, RenderError> {
     let read = inputs::read(arguments, pipeline).map_err(RenderError::Input)?;
-    let file = || arguments.composite.display().to_string();
-    let rendered = simulate::simulate(&read.inputs, call).map_err(|source| {
-        let fields = fields_in(&source.to_string(), &read.document);
-        RenderError::Pass {
-            file: file(),
-            source: Box::new(source),
-            fields,
-        }
-    })?;
+    let rendered = pass(arguments, &read, call)?;
     let full = arguments.include_full_xr.then_some(&read.inputs.composite);
     let documents = output::documents(rendered, full, arguments.include_function_results);
-    output::print(&documents, arguments.output).map_err(|source| RenderError::Print { file: file(), source })
+    output::print(&documents, arguments.output).map_err(|source| RenderError::Print {
+        file: arguments.composite.display().to_string(),
+        source,
+    })
 }
 
 impl Pipeline {

@@ -100,19 +100,20 @@ struct Context {
     now: Option<String>,
 }
 
-/// The kind that a request is about.
-pub fn kind(request: &RunFunctionRequest) -> Result<Kind, Vec<Problem>> {
-    head(composite(request)).map(|(kind, _)| kind)
+/// What a request is about.
+pub fn head(request: &RunFunctionRequest) -> Result<(Kind, Head), Vec<Problem>> {
+    head_of(composite(request))
 }
 
-/// Reads a request; `check` says everything that is wrong with a spec that cannot be read.
+/// Reads a request about the object of that metadata; `check` says everything that is wrong with a spec that cannot be
+/// read.
 pub fn read<Spec: DeserializeOwned, Status: DeserializeOwned + Default>(
     request: &RunFunctionRequest,
+    metadata: &Metadata,
     now: Timestamp,
     check: fn(&Value) -> Vec<Problem>,
 ) -> Result<Request<Spec, Status>, Vec<Problem>> {
     let composite = composite(request);
-    let (_, head) = head(composite)?;
     let mut problems = Vec::new();
     let mut keep = |found: Vec<Problem>| problems.extend(found);
     let spec = spec(composite, check).map_err(&mut keep).ok();
@@ -129,17 +130,16 @@ pub fn read<Spec: DeserializeOwned, Status: DeserializeOwned + Default>(
         problems.sort();
         return Err(problems);
     };
-    let annotations = head.metadata.annotations;
     let observed = Observed {
         status,
         conditions: conditions(composite),
-        deletion_attempted: annotations.contains_key(DELETION_ATTEMPT),
+        deletion_attempted: metadata.annotations.contains_key(DELETION_ATTEMPT),
         required,
         ..observed
     };
     let identity = Identity {
-        name: head.metadata.name,
-        uid: head.metadata.uid,
+        name: metadata.name.clone(),
+        uid: metadata.uid.clone(),
     };
     Ok(Request {
         identity,
@@ -169,7 +169,7 @@ pub fn conditions_for_refusal(request: &RunFunctionRequest) -> BTreeMap<String, 
     conditions(composite(request))
 }
 
-fn head(composite: &[u8]) -> Result<(Kind, Head), Vec<Problem>> {
+fn head_of(composite: &[u8]) -> Result<(Kind, Head), Vec<Problem>> {
     if composite.is_empty() {
         let message = "cannot be left out: every call is about a composite resource";
         return Err(vec![Problem::new("observed.composite", message)]);

@@ -90,16 +90,21 @@ pub fn write<Status: Serialize>(
         questions,
         ttl_seconds,
     } = answer;
-    let mut resources = BTreeMap::new();
+    // One buffer for all: many large ones make the allocator tidy up each time.
+    let mut written = Vec::with_capacity(OBJECT_BYTES * composed.len());
+    let mut places = Vec::with_capacity(composed.len());
     for (name, desired) in composed {
-        let name = name.to_string();
-        let mut bytes = Vec::with_capacity(OBJECT_BYTES);
-        wire::write_into(&desired.object, &mut bytes).map_err(|source| ResponseError::Write {
+        let (name, start) = (name.to_string(), written.len());
+        wire::write_into(&desired.object, &mut written).map_err(|source| ResponseError::Write {
             name: name.clone(),
             source,
         })?;
-        resources.insert(name, (bytes, ready(desired.ready)));
+        places.push((name, start..written.len(), ready(desired.ready)));
     }
+    let resources: BTreeMap<_, _> = places
+        .into_iter()
+        .map(|(name, place, ready)| (name, (&written[place], ready)))
+        .collect();
     let composite = wire::write(&Composite {
         api_version: API_VERSION,
         kind,

@@ -217,6 +217,12 @@ mod tests {
         database.metadata.generation = 2;
         database.status.conditions[1].observed_generation = 1;
         assert_eq!(database.state(), DatabaseState::Creating);
+        database.spec.management_policies = vec!["Observe".to_owned()];
+        assert_eq!(
+            database.state(),
+            DatabaseState::Available,
+            "there is nothing to do"
+        );
     }
 
     #[test]

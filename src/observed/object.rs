@@ -1,8 +1,15 @@
 //! Views of objects that need few words: metadata, conditions, Secrets, the CronJob, the guard.
 
-use std::collections::BTreeMap;
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt::{self, Formatter},
+};
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 
 use crate::function::wire::RawValue;
 
@@ -24,7 +31,8 @@ pub struct Metadata {
     pub deletion_timestamp: Option<String>,
     /// Labels.
     pub labels: Labels,
-    /// Annotations.
+    /// Annotations that decisions may need: ours, and those of usages ([`decisive`]).
+    #[serde(deserialize_with = "decisive")]
     pub annotations: BTreeMap<String, String>,
     /// Owners.
     pub owner_references: Vec<OwnerReference>,
@@ -170,6 +178,40 @@ pub struct SnapshotViewStatus {
     pub database: Option<String>,
 }
 
+/// What begins the names of annotations that mean something to us.
+const DECISIVE: [&str; 2] = ["planapulse.com/", "usage.crossplane.io/"];
+
+/// Reads the annotations that mean something to us. Every object has others, as long as kubectl's copy of all of it,
+/// which are passed over unread.
+fn decisive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    deserializer.deserialize_map(Decisive)
+}
+
+struct Decisive;
+
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Visitor<'de> for Decisive {
+    type Value = BTreeMap<String, String>;
+
+    fn expecting(&self, formatter: &mut Formatter) -> fmt::Result {
+        formatter.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut found = BTreeMap::new();
+        while let Some(Key(key)) = entries.next_key()? {
+            if DECISIVE.iter().any(|begin| key.starts_with(begin)) {
+                found.insert(key.into_owned(), entries.next_value()?);
+            } else {
+                entries.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
 fn opaque() -> String {
     "Opaque".to_owned()
 }
@@ -210,5 +252,26 @@ mod tests {
         };
         assert_eq!(metadata(HEAVY_LABEL).labels.heavy.as_deref(), Some("true"));
         assert_eq!(metadata("other").labels.heavy, None);
+    }
+
+    #[test]
+    fn annotations_that_mean_nothing_to_us_are_passed_over() {
+        let annotations = json!({
+            "crossplane.io/composition-resource-name": "guard",
+            "kubectl.kubernetes.io/last-applied-configuration": "{}",
+            "planapulse.com/inputs": "0a1b2c3d",
+            "usage.crossplane.io/deletion-attempt-with-policy": "Background",
+        });
+        let metadata: Metadata =
+            serde_json::from_value(json!({"annotations": annotations})).expect("it is metadata");
+        let kept: Vec<_> = metadata.annotations.keys().map(String::as_str).collect();
+        assert_eq!(
+            kept,
+            [
+                "planapulse.com/inputs",
+                "usage.crossplane.io/deletion-attempt-with-policy"
+            ]
+        );
+        assert!(serde_json::from_value::<Metadata>(json!({"annotations": "text"})).is_err());
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::{WaitingOn, guard::GuardDecision};
 use crate::{
-    api::plana_client::{Course, CourseStatus},
+    api::plana_client::{Course, CourseStatus, StepRecord},
     names::Step,
     observed::Observed,
     tenant::Tenant,
@@ -18,7 +18,7 @@ use crate::{
 /// What begins the inputs of a step that is done once in a turn.
 const TURN: &str = "turn-";
 /// News that are told, and what takes them back.
-const TAKEN_BACK: [(Step, Step); 4] = [
+pub const TAKEN_BACK: [(Step, Step); 4] = [
     (Step::RoomCreate, Step::RoomRetire),
     (Step::PortalNotify, Step::PortalFarewell),
     (Step::ErpCallback, Step::ErpFarewell),
@@ -93,24 +93,29 @@ impl CoursePlan {
 
     /// What steps are to be done with, where something else means that they are to be done again.
     pub fn inputs(&self, observed: &Observed) -> BTreeMap<Step, String> {
-        let mut inputs = BTreeMap::new();
-        if self.is_first() {
-            return inputs;
-        }
-        let turn = format!("{TURN}{}", self.now.turn);
-        let each_turn = Step::OF_TENANT
-            .into_iter()
-            .filter(|step| *step != Step::TenantInit && TAKEN_BACK.iter().all(|(told, _)| told != step));
-        inputs.extend(each_turn.map(|step| (step, turn.clone())));
-        let record = |step: Step| observed.status.done.get(step.as_str())?.inputs.as_ref();
-        for (told, taken_back) in TAKEN_BACK {
-            // Told again after it was taken back; else as it was told.
-            let is_stale = turn_of(record(taken_back)) > turn_of(record(told));
-            let wanted = if is_stale { Some(&turn) } else { record(told) };
-            inputs.extend(wanted.map(|wanted| (told, wanted.clone())));
-        }
-        inputs
+        wanted(self.now.turn, |step| observed.status.done.get(step.as_str()))
     }
+}
+
+/// What steps are to be done with in a turn, by what was done before.
+pub fn wanted<'a>(turn: u32, done: impl Fn(Step) -> Option<&'a StepRecord>) -> BTreeMap<Step, String> {
+    let mut inputs = BTreeMap::new();
+    if turn == 0 {
+        return inputs;
+    }
+    let turn = format!("{TURN}{turn}");
+    let each_turn = Step::OF_TENANT
+        .into_iter()
+        .filter(|step| *step != Step::TenantInit && TAKEN_BACK.iter().all(|(told, _)| told != step));
+    inputs.extend(each_turn.map(|step| (step, turn.clone())));
+    let record = |step: Step| done(step)?.inputs.as_ref();
+    for (told, taken_back) in TAKEN_BACK {
+        // Told again after it was taken back; else as it was told.
+        let is_stale = turn_of(record(taken_back)) > turn_of(record(told));
+        let wanted = if is_stale { Some(&turn) } else { record(told) };
+        inputs.extend(wanted.map(|wanted| (told, wanted.clone())));
+    }
+    inputs
 }
 
 /// The turn that a step was done in.

@@ -181,12 +181,15 @@ fn access(
     } = situation;
     let namespace = &tenant.release.namespace;
     let login = situation.secrets.check(&[SecretPurpose::Database], namespace);
-    // One writer: what the other way began ends first.
-    let is_unfinished = steps.values().find_map(StepPlan::is_unfinished);
+    // One writer: what the other way began ends first, even if the status that said so is lost.
+    let ended = steps
+        .values()
+        .find_map(StepPlan::is_unfinished)
+        .map_or(Ok(()), Err);
     let gate = published
         .clone()
         .and(course.is_told())
-        .and(is_unfinished.map_or(Ok(()), Err))
+        .and(ended.clone())
         .and(situation.may_change())
         .and(login.clone());
     if course.now.name == Course::Suspend {
@@ -202,7 +205,7 @@ fn access(
         steps.insert(Step::TenantSuspend, suspend);
         return (routes, ConditionState::Waits(waiting));
     }
-    let mut resumed = Ok(());
+    let mut resumed = ended;
     if !course.is_first() {
         let resume = StepPlan::new(Step::TenantResume, context, gate, questions);
         resumed = match &resume.progress {

@@ -98,7 +98,7 @@ pub fn plan(situation: &Situation<'_>, questions: &mut Questions) -> TeardownPla
     if !has_data {
         // Whatever it is, nobody has proven that it is this tenant's: it stays.
         plan.database = super::database::as_it_is(situation.tenant, observed);
-        plan.waits = open.err();
+        plan.waits = open.and_then(|()| is_whole(situation, questions)).err();
         return plan;
     }
     open = open.and_then(|()| plan.no_way_back(observed));
@@ -217,12 +217,7 @@ impl TeardownPlan {
             .deletion
             .as_ref()
             .is_some_and(|deletion| deletion.dropping);
-        let question = Question {
-            api_version: "postgresql.sql.crossplane.io/v1alpha1",
-            kind: "Database",
-            namespace: None,
-            name: tenant.database.to_string(),
-        };
+        let question = database_question(tenant);
         if is_told {
             return is_gone(question, situation, questions);
         }
@@ -241,6 +236,39 @@ impl TeardownPlan {
         } else {
             WaitingOn::DatabaseReleasing
         })
+    }
+}
+
+fn database_question(tenant: &Tenant) -> Question {
+    Question {
+        api_version: "postgresql.sql.crossplane.io/v1alpha1",
+        kind: "Database",
+        namespace: None,
+        name: tenant.database.to_string(),
+    }
+}
+
+/// Open unless the tenant has a Database that is not observed: then whatever else says that there is no data is not
+/// observed either, and the guard stays.
+fn is_whole(situation: &Situation<'_>, questions: &mut Questions) -> Result<(), WaitingOn> {
+    let Situation { tenant, observed, .. } = situation;
+    if observed.database.is_some() {
+        return Ok(());
+    }
+    let question = database_question(tenant);
+    let pending = WaitingOn::LookupPending(format!("the Database {}", question.name));
+    questions.objects.insert(DATABASE_QUESTION.to_owned(), question);
+    match observed.required.object(DATABASE_QUESTION) {
+        Lookup::Pending => Err(pending),
+        Lookup::Found(found)
+            if found
+                .metadata
+                .controller()
+                .is_some_and(|owner| owner.uid == tenant.uid) =>
+        {
+            Err(pending)
+        }
+        Lookup::Absent | Lookup::Found(_) => Ok(()),
     }
 }
 

@@ -161,11 +161,15 @@ fn without(request: &RunFunctionRequest, mask: &[bool]) -> RunFunctionRequest {
     request.required_resources.retain(|_, _| stays());
     request.required_schemas.retain(|_, _| stays());
     let mut object = composite(&request);
+    // Nothing but its record says that an adopted database was proven; without it the database stays on its server, and the
+    // tenant may go.
+    let is_adopted = object["spec"].get("adoptDatabase").is_some();
+    let is_needed = |name: &str| is_adopted && ["done", "tenant-init"].contains(&name);
     if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
         if let Some(done) = status.get_mut("done").and_then(Value::as_object_mut) {
-            done.retain(|_, _| stays());
+            done.retain(|name, _| stays() || is_needed(name));
         }
-        status.retain(|_, _| stays());
+        status.retain(|name, _| stays() || is_needed(name));
     }
     set_composite(&mut request, &object);
     request

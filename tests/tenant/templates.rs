@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::{
     any::{any_change, changed},
     cluster::{Cluster, NOW, desired, example, is_fatal, plana, platform_secrets, resource, run, secret},
+    dice::Dice,
     full,
-    lives::Dice,
     properties::doubles,
 };
 
@@ -606,35 +606,6 @@ fn live(seed: u64, mut check: impl FnMut(&Cluster, &Cluster, &str)) -> Cluster {
         check(&before, &cluster, &told);
     }
     cluster
-}
-
-#[test]
-fn a_life_keeps_the_rules_and_ends_well_whatever_happens() {
-    for seed in 1..=12 {
-        let mut cluster = live(seed, |before, after, told| {
-            let was_built = before.composite["status"]["done"].get("template-build").is_some();
-            assert!(!was_built || record(after).is_object(), "a record stays\n{told}");
-            let ready = after.reason("TemplateReady") == "Available";
-            assert_eq!(ready, record(after).is_object(), "{told}");
-            assert!(jobs(after).len() <= 1, "{told}");
-            for (name, job) in &before.composed {
-                let runs = job["kind"] == "Job" && job.get("status").is_none();
-                let kept = after
-                    .composed
-                    .get(name)
-                    .is_some_and(|after| after["spec"] == job["spec"]);
-                assert!(!runs || kept, "{name}, which runs, is not as it was\n{told}");
-            }
-        });
-        cluster.others = platform_secrets();
-        cluster.composed.retain(|_, object| object["kind"] != "Job");
-        for _ in 0..3 {
-            cluster.settle();
-            finish(&mut cluster, |cluster| cluster.job_completes("template-build"));
-        }
-        cluster.settle();
-        assert_eq!(cluster.composite["status"]["phase"], "Available", "{seed}");
-    }
 }
 
 /// The request without what the mask says of composed resources and answers.

@@ -18,9 +18,11 @@ use crate::{
 };
 
 /// What a preview starts from.
+#[derive(Clone, Debug)]
 pub struct Read {
     /// The composite resource's file, for the lines of its fields.
-    pub document: Document,
+    pub(super) document: Document,
+    /// Everything that the pass depends on.
     pub inputs: Inputs,
 }
 

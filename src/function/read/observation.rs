@@ -26,14 +26,6 @@ use crate::{
 struct Nature<'a> {
     api_version: &'a str,
     kind: &'a str,
-    #[serde(borrow)]
-    metadata: Named<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Named<'a> {
-    name: &'a str,
 }
 
 /// Reads the composed resources that are ours; those of other functions are none of our business.
@@ -76,31 +68,29 @@ fn add<Status>(
             &expected,
         )]);
     }
-    if head.metadata.name.is_empty() {
+    let metadata = match name {
+        ResourceName::Database => &observed.database.insert(view(bytes, path)?).metadata,
+        ResourceName::Backup => &observed.backup.insert(view(bytes, path)?).metadata,
+        ResourceName::Guard => &observed.guard.insert(view(bytes, path)?).metadata,
+        ResourceName::Route(major) => &seen(&mut observed.routes, major, view(bytes, path)?).metadata,
+        ResourceName::Maintenance(major) => &seen(&mut observed.answers, major, view(bytes, path)?).metadata,
+        ResourceName::Job(step, hash) => &seen(&mut observed.jobs, (step, hash), view(bytes, path)?).metadata,
+        ResourceName::Secret(purpose, namespace) => {
+            let copies = &mut observed.secret_copies;
+            &seen(copies, (purpose, namespace), view(bytes, path)?).metadata
+        }
+    };
+    if metadata.name.is_empty() {
         let message =
             "cannot be left out: the observation is incomplete, and nothing is changed until it is whole";
         return Err(vec![Problem::new(format!("{path}.metadata.name"), message)]);
     }
-    match name {
-        ResourceName::Database => observed.database = Some(view(bytes, path)?),
-        ResourceName::Backup => observed.backup = Some(view(bytes, path)?),
-        ResourceName::Guard => observed.guard = Some(view(bytes, path)?),
-        ResourceName::Route(major) => {
-            observed.routes.insert(major, view(bytes, path)?);
-        }
-        ResourceName::Maintenance(major) => {
-            observed.answers.insert(major, view(bytes, path)?);
-        }
-        ResourceName::Job(step, hash) => {
-            observed.jobs.insert((step, hash), view(bytes, path)?);
-        }
-        ResourceName::Secret(purpose, namespace) => {
-            observed
-                .secret_copies
-                .insert((purpose, namespace), view(bytes, path)?);
-        }
-    }
     Ok(())
+}
+
+/// Composition resource names are read one to one, so no object takes the place of another.
+fn seen<K: Ord, V>(all: &mut BTreeMap<K, V>, key: K, view: V) -> &V {
+    all.entry(key).or_insert(view)
 }
 
 fn expected(name: &ResourceName) -> (&'static str, &'static str) {

@@ -75,6 +75,13 @@ impl<'de> Cursor<'de> {
 
     /// The payload of the next field with this number; all others are passed over.
     pub(super) fn message(&mut self, number: u32) -> Result<Option<&'de [u8]>, ReadError> {
+        // Nearly always the very next one: then nothing else needs to be known of it.
+        if let [next, rest @ ..] = self.rest
+            && u32::from(*next) == delimited_tag(number)
+        {
+            self.rest = rest;
+            return self.delimited().map(Some);
+        }
         while let Some(field) = self.field()? {
             if field.number == number {
                 return field.message().map(Some);
@@ -116,16 +123,17 @@ impl<'de> Cursor<'de> {
 
     fn delimited(&mut self) -> Result<&'de [u8], ReadError> {
         let length = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(length)
-            .ok_or(ReadErrorKind::Truncated)?;
+        let Some((taken, rest)) = self.rest.split_at_checked(length) else {
+            return Err(ReadErrorKind::Truncated.into());
+        };
         self.rest = rest;
         Ok(taken)
     }
 
     fn array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], ReadError> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(ReadErrorKind::Truncated)?;
+        let Some((taken, rest)) = self.rest.split_first_chunk() else {
+            return Err(ReadErrorKind::Truncated.into());
+        };
         self.rest = rest;
         Ok(*taken)
     }
@@ -155,6 +163,12 @@ impl<'de> Field<'de> {
 impl<'de> Entry<'de> {
     /// Key and value come in any order; of a repeated one the last counts.
     pub(super) fn parse(message: &'de [u8]) -> Result<Self, ReadError> {
+        if let Some((key, value)) = in_order(message) {
+            return Ok(Self {
+                key: text(key)?,
+                value,
+            });
+        }
         let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
         let mut cursor = Cursor::new(message);
         while let Some(field) = cursor.field()? {
@@ -169,6 +183,31 @@ impl<'de> Entry<'de> {
             value,
         })
     }
+}
+
+/// Key and value of an entry as every writer writes it, with a key of less than 128 bytes; `None` for any other, right or
+/// wrong. Half of all fields of a request are those two.
+fn in_order(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [tag, length @ 0..=0x7f, rest @ ..] = message else {
+        return None;
+    };
+    let (key, rest) = rest.split_at_checked(usize::from(*length))?;
+    let [value_tag, value @ ..] = rest else {
+        return None;
+    };
+    if u32::from(*tag) != delimited_tag(field::ENTRY_KEY)
+        || u32::from(*value_tag) != delimited_tag(field::ENTRY_VALUE)
+    {
+        return None;
+    }
+    let mut cursor = Cursor::new(value);
+    let value = cursor.delimited().ok()?;
+    cursor.rest.is_empty().then_some((key, value))
+}
+
+/// The tag of a text or message, which has one byte for the fields of `struct.proto`.
+const fn delimited_tag(number: u32) -> u32 {
+    number << 3 | 2
 }
 
 /// Protobuf strings are UTF-8, but only whoever reads them can tell.
@@ -270,6 +309,10 @@ mod tests {
         let swapped = [0x12, 1, 9, 0x0a, 1, b'k', 0x18, 5];
         let entry = Entry::parse(&swapped).unwrap();
         assert_eq!((entry.key, entry.value), ("k", &[9][..]));
+        let again = [0x0a, 1, b'k', 0x12, 1, 9, 0x12, 2, 7, 8];
+        assert_eq!(Entry::parse(&again).unwrap().value, &[7, 8]);
+        assert!(Entry::parse(&[0x0a, 1, b'k', 0x12, 2, 9]).is_err());
+        assert!(Entry::parse(&[0x0a, 1, 0xff, 0x12, 1, 9]).is_err());
         let empty = Entry::parse(&[]).unwrap();
         assert_eq!((empty.key, empty.value), ("", &[][..]));
     }

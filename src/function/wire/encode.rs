@@ -46,10 +46,19 @@ pub(super) fn close(out: &mut Vec<u8>, start: usize) {
         return;
     }
     let (varint, used) = varint(length as u64);
-    out.splice(start - 1..start, varint.into_iter().take(used));
+    // One byte is reserved, the others come in between.
+    out.resize(out.len() + used - 1, 0);
+    out.copy_within(start..start + length, start + used - 1);
+    for (reserved, byte) in out.iter_mut().skip(start - 1).zip(varint.into_iter().take(used)) {
+        *reserved = byte;
+    }
 }
 
 fn append_varint(out: &mut Vec<u8>, value: u64) {
+    if let Ok(short @ 0..=0x7f) = u8::try_from(value) {
+        out.push(short);
+        return;
+    }
     let (varint, used) = varint(value);
     out.extend(varint.into_iter().take(used));
 }

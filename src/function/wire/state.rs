@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     cursor::{Cursor, Entry, Field, Payload},
-    encode::{append_bytes, append_number, close, open},
+    encode::{MAX_HEAD_BYTES, append_bytes, append_number, close, open},
     error::ReadError,
     field::{ENTRIES, ENTRY_KEY, ENTRY_VALUE, OBJECT},
     reader::Kind,
@@ -120,11 +120,16 @@ pub fn split(desired: &[u8]) -> Result<ForeignState<'_>, ReadError> {
 pub fn merge(
     foreign: &[u8],
     composite: Option<(&[u8], Ready)>,
-    resources: &BTreeMap<String, (Vec<u8>, Ready)>,
+    resources: &BTreeMap<String, (&[u8], Ready)>,
 ) -> Result<Vec<u8>, ReadError> {
     let state = split(foreign)?;
-    let ours: usize = resources.values().map(|(resource, _)| resource.len()).sum();
-    let mut out = Vec::with_capacity(foreign.len() + ours + composite.map_or(0, |(bytes, _)| bytes.len()));
+    let around = |name: &str| name.len() + 4 * MAX_HEAD_BYTES;
+    let ours = resources.iter();
+    let ours: usize = ours
+        .map(|(name, (resource, _))| around(name) + resource.len())
+        .sum();
+    let composed = composite.map_or(0, |(bytes, _)| around("") + bytes.len());
+    let mut out = Vec::with_capacity(foreign.len() + ours + composed);
 
     if let Some(message) = merge_composite(state.composite.as_ref(), composite)
         .map_err(|error| error.within("resource").within("composite"))?
@@ -372,7 +377,8 @@ mod tests {
             Ready::False,
         );
         foreign.extend_from_slice(&kept);
-        let resources = BTreeMap::from([("ours".to_owned(), (bytes(&json!({"new": true})), Ready::False))]);
+        let new = bytes(&json!({"new": true}));
+        let resources = BTreeMap::from([("ours".to_owned(), (new.as_slice(), Ready::False))]);
         let merged = merge(&foreign, None, &resources).unwrap();
         assert!(merged.starts_with(&kept));
         let state = State::decode(merged.as_slice()).unwrap();
