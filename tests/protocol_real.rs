@@ -109,7 +109,7 @@ fn the_official_python_sdk_sees_our_messages_as_we_do_and_we_see_its() {
         rewrite(&mut response.context);
         rewrite(&mut response.output);
         let object = write(&json!({"kind": "Job", "metadata": {"labels": {"a.b/c": "d"}}})).unwrap();
-        let resources = BTreeMap::from([("ours".to_owned(), (object, v1::Ready::True))]);
+        let resources = BTreeMap::from([("ours".to_owned(), (object.as_slice(), v1::Ready::True))]);
         let foreign = response.desired.take().unwrap_or_default();
         response.desired = Some(merge(&foreign, None, &resources).unwrap().into());
         writeln!(lines, "response {}", hexadecimal(&response.encode_to_vec())).unwrap();
