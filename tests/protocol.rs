@@ -105,10 +105,10 @@ proptest! {
     fn what_others_want_survives_beside_what_we_want(state in official::state(), replace in any::<bool>()) {
         let foreign = with_unknown_fields(&state);
         let object = write(&json!({"kind": "Job"})).unwrap();
-        let mut resources = BTreeMap::from([("ours-alone".to_owned(), (object.clone(), v1::Ready::True))]);
+        let mut resources = BTreeMap::from([("ours-alone".to_owned(), (object.as_slice(), v1::Ready::True))]);
         let taken = state.resources.keys().min().filter(|_| replace);
         if let Some(name) = taken {
-            resources.insert(name.clone(), (object, v1::Ready::False));
+            resources.insert(name.clone(), (object.as_slice(), v1::Ready::False));
         }
         let composite = write(&json!({"status": {"phase": "Running"}})).unwrap();
         let merged = merge(&foreign, Some((&composite, v1::Ready::True)), &resources).unwrap();
