@@ -31,7 +31,7 @@ pub struct Metadata {
     pub deletion_timestamp: Option<String>,
     /// Labels.
     pub labels: Labels,
-    /// Annotations that decisions may need: ours, and those of usages ([`decisive`]).
+    /// Annotations that decisions may need: ours, and those of usages.
     #[serde(deserialize_with = "decisive")]
     pub annotations: BTreeMap<String, String>,
     /// Owners.
