@@ -61,6 +61,7 @@ fn s31_a_taken_database_name_is_refused_and_not_touched() {
         assert!(message.contains("DatabaseUnmarked"), "{message}");
         assert_eq!(oid(), before, "it is the one that it was");
         assert_eq!(psql_in(&name, "SELECT entry FROM books"), "somebody else's");
+        psql("DROP DATABASE IF EXISTS \"hazel-before\"");
         psql(&format!("ALTER DATABASE \"{name}\" RENAME TO \"hazel-before\""));
         // provider-sql looks every ten minutes; a new Database it makes at once. Deleting the old one drops nothing.
         kubectl(&["delete", DATABASES, &name]).expect("it is there");
