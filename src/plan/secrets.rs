@@ -64,7 +64,7 @@ enum Source {
 }
 
 impl Secrets {
-    /// Keeps the copies that are there and that nothing needs: while the status is lost nobody can say so.
+    /// Keeps the copies that are there and that nothing needs, where nobody can say so for certain.
     fn keep_all(&mut self, copies: &Copies) {
         for ((purpose, namespace), view) in copies {
             let resource = ResourceName::Secret(*purpose, namespace.clone());
@@ -109,7 +109,8 @@ pub fn plan(
     let found = (&observed.secret_copies, &observed.required);
     let needs = needs::of_tenant(tenant, observed, course);
     let mut secrets = find_all(Subject::Tenant(tenant), needs, found, questions);
-    if observed.status.phase.is_none() {
+    // What a deletion needs is only known while everything that it has done is seen; all of them go with it in the end.
+    if observed.status.phase.is_none() || observed.deletion_attempted {
         secrets.keep_all(&observed.secret_copies);
     }
     secrets
