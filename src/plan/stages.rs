@@ -51,42 +51,17 @@ pub enum Evidence {
 
 /// Those of a tenant that is served.
 pub const OF_TENANT: [Stage; 11] = [
-    Stage {
-        name: "guard",
-        makes: "the guard, through which a deletion goes",
-        condition: ConditionType::Guarded,
-        needs: &[],
-    },
-    Stage {
-        name: "database",
-        makes: "the Database, dark, cloned from the template",
-        condition: ConditionType::DatabaseReady,
-        needs: &[Evidence::TemplateUsable],
-    },
-    Stage {
-        name: "room-create",
-        makes: "the support room",
-        condition: ConditionType::SupportRoomReady,
-        needs: &[],
-    },
-    Stage {
-        name: "tenant-init",
-        makes: "the clone becomes the tenant's, and is proven",
-        condition: ConditionType::DatabaseReady,
-        needs: &[Evidence::DatabaseAvailable],
-    },
+    GUARD,
+    DATABASE,
+    ROOM,
+    INIT,
     Stage {
         name: "route",
         makes: "the route to the workers",
         condition: ConditionType::RouteReady,
         needs: &[Evidence::Recorded(Step::TenantInit), Evidence::DatabaseReleased],
     },
-    Stage {
-        name: "backup",
-        makes: "the nightly backups",
-        condition: ConditionType::BackupScheduled,
-        needs: &[Evidence::Recorded(Step::TenantInit), Evidence::DatabaseReleased],
-    },
+    BACKUP,
     RESUME,
     Stage {
         name: "tenant-smoke",
@@ -114,6 +89,36 @@ pub const OF_TENANT: [Stage; 11] = [
     },
 ];
 
+const GUARD: Stage = Stage {
+    name: "guard",
+    makes: "the guard, through which a deletion goes",
+    condition: ConditionType::Guarded,
+    needs: &[],
+};
+const DATABASE: Stage = Stage {
+    name: "database",
+    makes: "the Database, dark, cloned from the template",
+    condition: ConditionType::DatabaseReady,
+    needs: &[Evidence::TemplateUsable],
+};
+const ROOM: Stage = Stage {
+    name: "room-create",
+    makes: "the support room",
+    condition: ConditionType::SupportRoomReady,
+    needs: &[],
+};
+const INIT: Stage = Stage {
+    name: "tenant-init",
+    makes: "the clone becomes the tenant's, and is proven",
+    condition: ConditionType::DatabaseReady,
+    needs: &[Evidence::DatabaseAvailable],
+};
+const BACKUP: Stage = Stage {
+    name: "backup",
+    makes: "the nightly backups",
+    condition: ConditionType::BackupScheduled,
+    needs: &[Evidence::Recorded(Step::TenantInit), Evidence::DatabaseReleased],
+};
 const RESUME: Stage = Stage {
     name: "tenant-resume",
     makes: "the database comes back to the workers",
@@ -123,42 +128,17 @@ const RESUME: Stage = Stage {
 
 /// Those of a tenant that is suspended.
 pub const OF_SUSPENSION: [Stage; 8] = [
-    Stage {
-        name: "guard",
-        makes: "the guard, through which a deletion goes",
-        condition: ConditionType::Guarded,
-        needs: &[],
-    },
-    Stage {
-        name: "database",
-        makes: "the Database, dark, cloned from the template",
-        condition: ConditionType::DatabaseReady,
-        needs: &[Evidence::TemplateUsable],
-    },
-    Stage {
-        name: "room-create",
-        makes: "the support room",
-        condition: ConditionType::SupportRoomReady,
-        needs: &[],
-    },
-    Stage {
-        name: "tenant-init",
-        makes: "the clone becomes the tenant's, and is proven",
-        condition: ConditionType::DatabaseReady,
-        needs: &[Evidence::DatabaseAvailable],
-    },
+    GUARD,
+    DATABASE,
+    ROOM,
+    INIT,
     Stage {
         name: "route",
         makes: "the route to the answer for maintenance",
         condition: ConditionType::RouteReady,
         needs: &[Evidence::Recorded(Step::TenantInit), Evidence::DatabaseReleased],
     },
-    Stage {
-        name: "backup",
-        makes: "the nightly backups",
-        condition: ConditionType::BackupScheduled,
-        needs: &[Evidence::Recorded(Step::TenantInit), Evidence::DatabaseReleased],
-    },
+    BACKUP,
     Stage {
         name: "maintenance",
         makes: "the answer for maintenance",
@@ -179,12 +159,7 @@ pub const OF_SUSPENSION: [Stage; 8] = [
 
 /// Those of a tenant that goes.
 pub const OF_TEARDOWN: [Stage; 11] = [
-    Stage {
-        name: "guard",
-        makes: "the guard, through which a deletion goes",
-        condition: ConditionType::Guarded,
-        needs: &[],
-    },
+    GUARD,
     Stage {
         name: "maintenance",
         makes: "the answer for maintenance",
