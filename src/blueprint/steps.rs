@@ -110,17 +110,7 @@ fn tenant_smoke(tenant: &Tenant, secrets: &SecretNames) -> PodParts {
         host: tenant.host.clone(),
         odoo_version: release.major,
     });
-    let namespace = &release.namespace;
-    PodParts {
-        secrets: chosen(secrets, namespace, &DATABASE_LOGIN),
-        ..light(
-            Step::TenantSmoke.as_str(),
-            Subject::Tenant(tenant),
-            namespace,
-            command,
-            secrets,
-        )
-    }
+    with_login(Step::TenantSmoke, tenant, command, &DATABASE_LOGIN, secrets)
 }
 
 fn room_create(tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
@@ -252,6 +242,27 @@ fn backup_for(component: &str, purpose: BackupPurpose, tenant: &Tenant, secrets:
             component,
             Subject::Tenant(tenant),
             &backup.namespace,
+            command,
+            secrets,
+        )
+    }
+}
+
+/// The pod of a Job in the namespace of the major, which logs in to the database server and maybe more.
+pub fn with_login(
+    step: Step,
+    tenant: &Tenant,
+    command: Command,
+    logins: &[(SecretPurpose, SecretVariable)],
+    secrets: &SecretNames,
+) -> PodParts {
+    let namespace = &tenant.release.namespace;
+    PodParts {
+        secrets: chosen(secrets, namespace, logins),
+        ..light(
+            step.as_str(),
+            Subject::Tenant(tenant),
+            namespace,
             command,
             secrets,
         )

@@ -3,10 +3,10 @@
 use super::{
     SecretNames,
     pod::{DATA_DIRECTORY, PodParts},
-    steps::{DATABASE_LOGIN, STORE_LOGIN, chosen, database, light, roles, store},
+    steps::{DATABASE_LOGIN, STORE_LOGIN, chosen, database, light, roles, store, with_login},
 };
 use crate::{
-    contract::{self, Command, SecretVariable},
+    contract::{self, Command},
     names::{SecretPurpose, Step, support_room},
     tenant::{Subject, Tenant},
 };
@@ -108,24 +108,4 @@ pub fn room_retire(tenant: &Tenant, secrets: &SecretNames) -> Option<PodParts> {
             secrets,
         )
     })
-}
-
-fn with_login(
-    step: Step,
-    tenant: &Tenant,
-    command: Command,
-    logins: &[(SecretPurpose, SecretVariable)],
-    secrets: &SecretNames,
-) -> PodParts {
-    let namespace = &tenant.release.namespace;
-    PodParts {
-        secrets: chosen(secrets, namespace, logins),
-        ..light(
-            step.as_str(),
-            Subject::Tenant(tenant),
-            namespace,
-            command,
-            secrets,
-        )
-    }
 }
